@@ -1,0 +1,34 @@
+# make run    the whole pipeline on this machine, with a simulator       make test    the whole suite
+# make check  format, lint, types, layers                                make lock    refresh requirements.lock
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check fmt lock clean
+
+run: $(VENV)/.installed
+	@exec $(BIN)/bluflow run
+
+test: $(VENV)/.installed
+	@$(BIN)/pytest
+
+check: $(VENV)/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: $(VENV)/.installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Stamped with the lock: a changed lock makes the environment anew.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@sh scripts/venv.sh $(PYTHON) $(VENV)
+	@touch $@
+
+lock:
+	uv pip compile --generate-hashes --no-header --universal --python-version 3.11 --group dev pyproject.toml -o requirements.lock --no-emit-index-url --no-annotate
+
+clean:
+	rm -rf $(VENV)

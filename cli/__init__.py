@@ -1,0 +1,1 @@
+"""`bluflow`: one file per command."""

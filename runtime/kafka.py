@@ -1,0 +1,55 @@
+"""What every Kafka client here needs: which partition a key goes to, and topics that exist."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.partitioner import murmur2
+
+from schemas.topics import Topic
+
+
+@lru_cache(maxsize=200_000)
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition that Kafka's own default partitioner gives `key`, so that all clients agree."""
+    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+
+
+class TopicsDiffer(Exception):
+    """A topic is there with another number of partitions: that never changes in place."""
+
+
+async def ensure_topics(
+    broker: str, topics: Iterable[Topic], prefix: str, *, embedded: bool, replication: int = 1
+) -> list[str]:
+    """Create what is missing and return its names. Raises TopicsDiffer for a topic of another partition count."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await admin.start()
+    try:
+        wanted = {
+            topic.full_name(prefix): (
+                topic.embedded_partitions if embedded else topic.partitions,
+                topic.config(embedded=embedded),
+            )
+            for topic in topics
+        }
+        existing = set(await admin.list_topics()) & wanted.keys()
+        for description in await admin.describe_topics(sorted(existing)) if existing else []:
+            there, asked = len(description["partitions"]), wanted[description["topic"]][0]
+            if there != asked:
+                raise TopicsDiffer(
+                    f"topic {description['topic']} has {there} partitions, not {asked}: make a new version and rebuild"
+                )
+        missing = [name for name in wanted if name not in existing]
+        if missing:
+            answer = await admin.create_topics(
+                [NewTopic(n, wanted[n][0], replication, topic_configs=wanted[n][1]) for n in missing]
+            )
+            for name, code, *rest in answer.topic_errors:
+                error = for_code(code)
+                if code and error is not TopicAlreadyExistsError:
+                    raise error(f"creating topic {name}: {rest}")
+        return missing
+    finally:
+        await admin.close()

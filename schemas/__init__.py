@@ -1,0 +1,1 @@
+"""What the processes agree on: topics, records, codec. Standard library and msgspec only."""

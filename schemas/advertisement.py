@@ -1,0 +1,63 @@
+"""An advertisement: one packet as one gateway heard it, decoded; or a tick of the bridge's clock."""
+
+from typing import Any, Literal
+
+import msgspec
+
+# gateway: the frame's own time. arrival: the frame had none that can be trusted, so the bridge's clock.
+# unknown: it waited in a queue and has no time of its own.
+TimeSource = Literal["gateway", "arrival", "unknown"]
+
+# A property's value as BTHome gives it; a property that is repeated in a packet is a list.
+Values = dict[str, Any]
+
+
+class Coordinate(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """Where in the raw log something came from; grows within one raw partition.
+
+    `epoch` counts the times that the raw partition lost its tail, `index` is the place inside the frame.
+    """
+
+    epoch: int
+    partition: int
+    offset: int
+    index: int
+
+
+class Stopped(msgspec.Struct, frozen=True):
+    """Where decoding had to stop: `reason` is unknown_object_id or truncated, `rest_hex` what was left."""
+
+    reason: str
+    rest_hex: str
+
+
+class Advertisement(msgspec.Struct, frozen=True, tag="advertisement", tag_field="kind", omit_defaults=True):
+    """One packet as one gateway heard it. Times in unix milliseconds, rssi in dBm.
+
+    `values` holds every property of the packet, packet_id too. `counter` is there if it was encrypted.
+    """
+
+    sensor: str
+    gateway: str
+    measured_at: int
+    received_at: int
+    time_source: TimeSource
+    values: Values
+    format: str
+    at: Coordinate
+    rssi: int | None = None
+    encrypted: bool = False
+    counter: int | None = None
+    trigger_based: bool | None = None
+    service_data_hex: str | None = None
+    local_name: str | None = None
+    model_id: int | None = None
+    stopped: Stopped | None = None
+    flags: tuple[str, ...] = ()
+
+
+class Tick(msgspec.Struct, frozen=True, tag="tick", tag_field="kind"):
+    """The bridge's clock (unix milliseconds) as it passed through one raw partition."""
+
+    time: int
+    at: Coordinate

@@ -1,0 +1,61 @@
+"""A reading: what one packet said, once, whoever heard it. And the latest state of a sensor."""
+
+import msgspec
+
+from schemas.advertisement import Coordinate, TimeSource, Values
+
+
+class Reading(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One packet of one sensor, emitted at its first copy. Times in unix milliseconds, rssi in dBm.
+
+    `measured_at` is unique within the sensor; with `sensor` it is the reading's identity in every store.
+    `values` leaves out packet_id, which stands beside it.
+    """
+
+    sensor: str
+    measured_at: int
+    received_at: int
+    time_source: TimeSource
+    gateway: str
+    values: Values
+    format: str
+    at: Coordinate
+    rssi: int | None = None
+    packet_id: int | None = None
+    counter: int | None = None
+    flags: tuple[str, ...] = ()
+
+
+class LatestValue(msgspec.Struct, frozen=True, array_like=True):
+    """The newest value of one property and when it was measured (unix milliseconds)."""
+
+    value: object
+    measured_at: int
+
+
+class Reception(msgspec.Struct, array_like=True):
+    """How one gateway hears a sensor: newest rssi in dBm, when (unix milliseconds), copies so far."""
+
+    rssi: int | None
+    heard_at: int
+    copies: int
+
+
+class Latest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The newest of a sensor by measured time. Apply only if `revision` is higher than what is held.
+
+    `last_seen` is when a live packet last reached the bridge; late data never moves it.
+    """
+
+    sensor: str
+    revision: int
+    measured_at: int
+    last_seen: int | None
+    time_source: TimeSource
+    gateway: str
+    values: dict[str, LatestValue]
+    readings: int
+    rssi: int | None = None
+    packet_id: int | None = None
+    flags: tuple[str, ...] = ()
+    receptions: dict[str, Reception] = {}

@@ -1,0 +1,80 @@
+"""Real brokers for the whole run, one set of free ports; they die with the run, even when it is killed."""
+
+import itertools
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.child import spawn
+from cli.embedded import kafka_command, mqtt_command, mqtt_config, wait_until_accepts
+from schemas.topics import TOPICS
+
+_counter = itertools.count(1)
+
+
+def find_free_port() -> int:
+    """A TCP port on 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    return find_free_port
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix that no other test uses: every test has its own topics, groups and client ids."""
+    return f"t{os.getpid()}-{next(_counter)}."
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Kafka-protocol broker (noida-db), host:port."""
+    folder = tmp_path_factory.mktemp("kafka")
+    port = find_free_port()
+    with (folder / "log").open("wb") as log:
+        child = spawn(kafka_command(port, folder), stdout=log, stderr=log)
+        try:
+            wait_until_accepts(f"127.0.0.1:{port}")
+            yield f"127.0.0.1:{port}"
+        finally:
+            child.kill()
+            child.wait()
+
+
+@pytest.fixture(scope="session")
+def mqtt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real MQTT broker (rumqttd), host:port."""
+    folder = tmp_path_factory.mktemp("mqtt")
+    port = find_free_port()
+    config = folder / "mqtt.toml"
+    config.write_text(mqtt_config("127.0.0.1", port))
+    with (folder / "log").open("wb") as log:
+        child = spawn(mqtt_command(config), stdout=log, stderr=log)
+        try:
+            wait_until_accepts(f"127.0.0.1:{port}")
+            yield f"127.0.0.1:{port}"
+        finally:
+            child.kill()
+            child.wait()
+
+
+@pytest.fixture
+async def topics(kafka: str, topic_prefix: str) -> str:
+    """Every bluflow topic under this test's own prefix; gives the prefix. Changelog names carry the prefix too."""
+    from runtime.kafka import ensure_topics
+
+    await ensure_topics(kafka, TOPICS, topic_prefix, embedded=True)
+    return topic_prefix
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Frames and vectors as real gateways and sensors send them."""
+    return Path(__file__).parent / "data"
