@@ -1,0 +1,47 @@
+"""`python -m streams worker`: decode and track."""
+
+import asyncio
+import logging
+import sys
+
+import faust
+from aiokafka.errors import KafkaError
+
+from runtime.process import setup_logging
+from runtime.settings import load_or_exit
+from streams.app import make_app
+from streams.places import Places, TopicsMissing, find_places
+from streams.settings import StreamsSettings
+
+log = logging.getLogger("streams")
+RETRY_SECONDS = 1.0
+
+
+async def wait_for_places(settings: StreamsSettings) -> Places:
+    """Until the broker answers and every topic is there; says once what it waits for."""
+    said = ""
+    while True:
+        try:
+            return await find_places(settings.broker, settings.topic_prefix)
+        except (KafkaError, TopicsMissing, OSError) as error:
+            cause = str(error) if isinstance(error, TopicsMissing) else f"no Kafka broker answers on {settings.broker}"
+            if cause != said:
+                log.warning("waiting: %s", cause)
+                said = cause
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+def main() -> None:
+    """The worker, until SIGTERM."""
+    if sys.argv[1:] not in ([], ["worker"]):
+        sys.stderr.write("bluflow: use: python -m streams worker\n")
+        raise SystemExit(2)
+    settings = load_or_exit(StreamsSettings)
+    setup_logging(settings.log_level)
+    places = asyncio.run(wait_for_places(settings))
+    app = make_app(settings, places)
+    faust.Worker(app, loglevel="INFO", override_logging=False, redirect_stdouts=False).execute_from_commandline()
+
+
+if __name__ == "__main__":
+    main()

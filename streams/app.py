@@ -1,0 +1,122 @@
+"""THE PICTURE of the streams worker: raw frames -> decode -> advertisements -> track -> readings, latest.
+
+Both stages run in one Faust app; what they do is in decode.py and track.py, how nothing is lost in engine/.
+"""
+
+import asyncio
+import gc
+import logging
+from typing import Any
+
+from runtime.health import health_page
+from schemas.topics import STREAMS_APP
+from streams import metrics
+from streams.decode import DecodeStage
+from streams.engine import BatchConsumer, BatchSchema, FencedTable, Stage, install
+from streams.engine.app import EngineApp
+from streams.keys import KeyFile
+from streams.places import Places
+from streams.settings import StreamsSettings
+from streams.track import TrackStage
+
+log = logging.getLogger("streams")
+REPORT_SECONDS = 5.0
+
+
+def make_app(settings: StreamsSettings, places: Places) -> EngineApp:
+    """The worker's Faust app. Agents only route; a stage's fold does the work."""
+    install()
+    # states are long-lived and free of cycles: the default thresholds scan them all the time
+    gc.set_threshold(100_000, 50, 50)
+    app = _engine_app(settings)
+
+    keys = KeyFile(settings.keys_file)
+    decode_stage = DecodeStage(places, keys.current)
+    decode = _stage(app, "decode", places.raw_frames, places.raw_frame_partitions, decode_stage.fold)
+    track = _stage(app, "track", places.advertisements, places.advertisement_partitions, TrackStage(places).fold)
+
+    def raw_tail_lost(partition: int, expected: int, end: int) -> None:
+        epoch = decode_stage.begin_epoch(decode.table.data.states(partition), end)
+        metrics.LOST_TAILS.labels("raw-frames").inc()
+        log.warning("raw partition %d ends at %d, read up to %d: begin epoch %d", partition, end, expected, epoch)
+
+    def advertisements_tail_lost(partition: int, expected: int, end: int) -> None:
+        metrics.LOST_TAILS.labels("advertisements").inc()
+        log.warning("advertisements partition %d ends at %d, was read up to %d", partition, end, expected)
+
+    app.watch_tail(
+        places.raw_frames,
+        raw_tail_lost,
+        lambda partition: decode_stage.next_offset(decode.table.data.states(partition)),
+    )
+    app.watch_tail(places.advertisements, advertisements_tail_lost)
+    _serve(app, settings, {"decode": decode, "track": track})
+    return app
+
+
+def _engine_app(settings: StreamsSettings) -> EngineApp:
+    return EngineApp(
+        settings.topic_prefix + STREAMS_APP,
+        broker=[f"kafka://{part.strip()}" for part in settings.broker.split(",")],
+        store="memory://",
+        datadir=str(settings.data / "faust"),
+        autodiscover=False,
+        processing_guarantee="at_least_once",
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.member_id or None,
+        consumer_max_fetch_size=4 << 20,
+        broker_max_poll_records=settings.poll_records,
+        broker_session_timeout=settings.session_seconds,
+        broker_heartbeat_interval=2.0,
+        broker_rebalance_timeout=15.0,
+        broker_request_timeout=30.0,
+        broker_commit_interval=settings.commit_seconds,
+        producer_acks=-1,
+        producer_linger=0.005,
+        producer_max_batch_size=256 * 1024,
+        producer_request_timeout=30.0,
+        stream_wait_empty=True,
+        stream_recovery_delay=0.0,
+        table_standby_replicas=0,
+        topic_disable_leader=True,
+        topic_allow_declare=False,  # topics are made from schemas/topics.py, with their configuration
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+        Table=FencedTable,
+    )
+
+
+def _stage(app: EngineApp, name: str, topic: str, partitions: int, fold: Any) -> Stage:
+    """An agent with its table; both get whole record batches."""
+    table: Any = app.Table(
+        name, partitions=partitions, schema=BatchSchema(), key_type=bytes, value_type=bytes, recovery_buffer_size=8
+    )
+    BatchConsumer.batch_topics |= {topic, table.changelog_topic_name}
+    stage = Stage(app, table, fold)
+
+    @app.agent(app.topic(topic, schema=BatchSchema(), partitions=partitions), name=name)
+    async def agent(stream: Any) -> None:
+        await stage.run(stream)
+
+    return stage
+
+
+def _serve(app: EngineApp, settings: StreamsSettings, stages: dict[str, Stage]) -> None:
+    """The health and metrics page, and the figures that are read off now and then."""
+
+    def ready() -> str | None:
+        if app.rebalancing or not app.tables.actives_ready:
+            return "recovering or rebalancing"
+        return None
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def page() -> None:
+        async with health_page(settings.host, settings.port, ready=ready):
+            while not app.should_stop:
+                for name, stage in stages.items():
+                    metrics.STATES.labels(name).set(len(stage.table.data))
+                    metrics.STALE_STATES.labels(name).set(stage.table.data.refused)
+                consumer: Any = app.consumer
+                metrics.REWINDS.set(consumer.rewinds)
+                metrics.RECORDS_GONE.set(consumer.records_gone)
+                await asyncio.sleep(REPORT_SECONDS)

@@ -1,0 +1,74 @@
+"""Stage 1, raw frames -> advertisements: decodes each frame, forwards ticks, keeps what it cannot decode."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.kafka import partition_of
+from schemas.advertisement import Coordinate, Tick
+from schemas.codec import encode
+from schemas.frame import Frame, tick_time
+from streams import metrics
+from streams.dead_letters import dead_letter
+from streams.engine import Output, States, Work
+from streams.formats import Rejected, decode_frame
+from streams.log_position import KEY, LogPosition
+from streams.places import Places
+
+
+@dataclass(slots=True)
+class DecodeStage:
+    """`keys()` gives the bind keys as they are now: sensor id -> 16 bytes."""
+
+    places: Places
+    keys: Callable[[], Mapping[str, bytes]]
+
+    def fold(self, records: list[Any], states: States, partition: int) -> Work:
+        """Forward one batch of raw records; remembers how far it came."""
+        work, keys = Work(), self.keys()
+        position = LogPosition.load(states.get(KEY))
+        for record in records:
+            self._decode(record, position.epoch, keys, work)
+        position = LogPosition(position.epoch, records[-1].offset + 1)
+        states[KEY] = position
+        work.changed[KEY] = position.dump()
+        return work
+
+    def next_offset(self, states: States) -> int:
+        """How far the recovered state says that the log was read."""
+        return LogPosition.load(states.get(KEY)).next_offset
+
+    def begin_epoch(self, states: States, end: int) -> int:
+        """The log lost its tail and goes on at `end`: its offsets mean something else from here on."""
+        position = LogPosition(LogPosition.load(states.get(KEY)).epoch + 1, end)
+        states[KEY] = position
+        return position.epoch
+
+    def _decode(self, record: Any, epoch: int, keys: Mapping[str, bytes], work: Work) -> None:
+        try:
+            ticked_at = tick_time(record.headers)
+            if ticked_at is not None:
+                self._forward_tick(Tick(ticked_at, Coordinate(epoch, record.partition, record.offset, 0)), work)
+                return
+            frame = Frame.from_record(record.value, record.headers)
+        except ValueError as error:
+            self._bury(record, Rejected("bad_record", str(error)), work)
+            return
+        decoded = decode_frame(frame, keys, epoch=epoch, partition=record.partition, offset=record.offset)
+        metrics.FRAMES.inc()
+        for advertisement in decoded.advertisements:
+            key = advertisement.sensor.encode()
+            place = partition_of(key, self.places.advertisement_partitions)
+            work.outputs.append(Output(self.places.advertisements, place, key, encode(advertisement)))
+            metrics.ADVERTISEMENTS.labels(advertisement.format).inc()
+        for rejected in decoded.rejected:
+            self._bury(record, rejected, work)
+
+    def _forward_tick(self, tick: Tick, work: Work) -> None:
+        value = encode(tick)
+        for place in range(self.places.advertisement_partitions):
+            work.outputs.append(Output(self.places.advertisements, place, b"", value))
+
+    def _bury(self, record: Any, rejected: Rejected, work: Work) -> None:
+        metrics.DEAD_LETTERS.labels("decode", rejected.reason).inc()
+        work.outputs.append(dead_letter(self.places, record, "decode", rejected.reason, rejected.detail))

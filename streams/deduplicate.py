@@ -1,0 +1,42 @@
+"""When two advertisements are copies of one packet, whichever gateway or adapter brought them. Pure."""
+
+from schemas.advertisement import Advertisement, Values
+from streams.sensor_state import Packet
+
+# One beacon's copies reach us within seconds, and packet ids come round after 4 h 16 min at the earliest.
+WINDOW_MS = 120_000
+# Without a packet id only the values speak, and the next beacon, 60 s later, may say the same again.
+WINDOW_WITHOUT_ID_MS = 30_000
+# Copies may come late (a gateway's own queue): packets are remembered this long, by measured time.
+MEMORY_MS = 15 * 60_000
+MEMORY_PACKETS = 64
+
+
+def agree(one: Values, other: Values) -> bool:
+    """Whether they say the same wherever both speak; one adapter may know fewer properties than another."""
+    return all(other[name] == value for name, value in one.items() if name in other)
+
+
+def is_copy(packet: Packet, advertisement: Advertisement) -> bool:
+    """Whether `advertisement` is the packet heard again."""
+    apart = abs(advertisement.measured_at - packet.measured_at)
+    if apart > WINDOW_MS:
+        return False
+    if packet.counter is not None and advertisement.counter is not None:
+        return packet.counter == advertisement.counter
+    packet_id = advertisement.values.get("packet_id")
+    if packet.packet_id is None and packet_id is None:
+        return apart <= WINDOW_WITHOUT_ID_MS and packet.values == advertisement.values
+    return packet.packet_id == packet_id and agree(packet.values, advertisement.values)
+
+
+def find_packet(packets: list[Packet], advertisement: Advertisement) -> Packet | None:
+    """The packet that the advertisement repeats, newest first; None if it is the first copy."""
+    return next((packet for packet in reversed(packets) if is_copy(packet, advertisement)), None)
+
+
+def remember(packets: list[Packet], packet: Packet) -> list[Packet]:
+    """The packets to keep, bounded in time and number."""
+    newest = max((kept.measured_at for kept in packets), default=0)
+    oldest = max(newest, packet.measured_at) - MEMORY_MS
+    return [kept for kept in (*packets, packet) if kept.measured_at >= oldest][-MEMORY_PACKETS:]

@@ -1,0 +1,207 @@
+"""The consumer: hands a stage whole record batches without a gap, and commits only what the stage released.
+
+Stock Faust pays 60 us for each event, acks an event when its agent raises, acks what it skips, and after a recovery
+hands out records whose predecessors it dropped.
+"""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from faust.serializers.schemas import Schema
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+from mode.utils.futures import notify
+
+from streams.engine.lease import Lease
+
+MAX_BATCH = 5_000
+
+
+class BatchSchema(Schema):  # type: ignore[type-arg]  # not subscriptable at run time
+    """Leaves key and value alone: a batch's value is its list of records."""
+
+    def loads_key(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> Any:
+        return message.key
+
+    def loads_value(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> Any:
+        return message.value
+
+
+class RecordBatch(ConsumerMessage):
+    """All records of one poll and partition. `follows` is the offset that must have been folded before it."""
+
+    follows: int
+    records: list[Any]
+
+
+class BatchConsumer(driver.Consumer):
+    """Faust's consumer for topics in `batch_topics` (sources and changelogs); other topics go their usual way."""
+
+    batch_topics: ClassVar[set[str]] = set()
+    app: Any  # an EngineApp
+
+    def _reset_state(self) -> None:
+        super()._reset_state()
+        self._taken: defaultdict[TP, deque[int]] = defaultdict(deque)  # last offsets of batches, in folding order
+        self._cursor: dict[TP, int] = {}  # next offset to be folded
+        self._gap_seen: dict[TP, tuple[int | None, int]] = {}
+        self.rewinds = self.held_back = self.records_gone = 0
+        self.lease = Lease(float(self.app.conf.broker_session_timeout))
+
+    # ---- what a stage calls ------------------------------------------------------------------------------------
+
+    def take(self, batch: RecordBatch) -> bool:
+        """Before the fold. False if records before this batch were dropped on the way: `rewind` then.
+
+        Folding it would raise the fences past the hole, and the redelivered hole would be skipped.
+        """
+        cursor = self._cursor.get(batch.tp, 0)
+        if batch.follows > cursor:
+            return False
+        self._cursor[batch.tp] = max(cursor, batch.offset + 1)
+        self._taken[batch.tp].append(batch.offset)
+        return True
+
+    async def rewind(self, batch: RecordBatch) -> None:
+        """Fetch again from where the fold stands."""
+        self.rewinds += 1
+        self.ack(batch)
+        await self.seek(batch.tp, self._cursor.get(batch.tp, 0))
+
+    def release(self, batch: RecordBatch) -> None:
+        """After outputs and states were delivered: the only way to make a batch committable."""
+        if batch.generation_id == self.app.consumer_generation_id:
+            self._acked_index[batch.tp].add(batch.offset)
+            _ = self._acked[batch.tp]  # the key must be there: Faust walks it to find what to commit
+        self.ack(batch)
+
+    # ---- what Faust calls --------------------------------------------------------------------------------------
+
+    def ack(self, message: Any) -> bool:
+        """An ack means nothing here: Faust also acks what it skips and what failed."""
+        if message.topic not in self.batch_topics:
+            return bool(super().ack(message))
+        message.acked = True
+        self._unacked_messages.discard(message)
+        notify(self._waiting_for_ack)
+        return True
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """What may be committed: up to the first batch, in folding order, that was not released."""
+        if tp.topic not in self.batch_topics:
+            offset: int | None = super()._new_offset(tp)
+            return offset
+        released, taken, result = self._acked_index[tp], self._taken[tp], None
+        while taken and taken[0] in released:
+            offset = taken.popleft()
+            released.discard(offset)
+            result = offset + 1
+        return result
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        await super().on_partitions_revoked(revoked)  # waits until every taken batch is released, and commits
+        self._taken.clear()
+        self._acked.clear()
+        self._acked_index.clear()
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        self.lease.renew()
+        coordinator = self._thread._ensure_consumer()._coordinator
+        if not getattr(coordinator, "watched", False):
+            coordinator._do_heartbeat = self.lease.watch(coordinator._do_heartbeat)
+            coordinator.watched = True
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def perform_seek(self) -> None:
+        """To the committed offsets; a log that ends before them has lost its tail and goes on at its end."""
+        await super().perform_seek()
+        sources = [tp for tp in self.assignment() if tp.topic in self.batch_topics and self._is_source(tp)]
+        ends: Mapping[TP, int] = await self.highwaters(*sources) if sources else {}
+        for tp in sources:
+            end = ends.get(tp) or 0
+            expected = self.app.expected_offset(tp, self._read_offset[tp] or 0)
+            if expected > end:
+                self.app.on_tail_lost(tp, expected, end)
+                await self.seek(tp, end)
+            self._cursor[tp] = self._read_offset[tp] or 0
+
+    def _is_source(self, tp: TP) -> bool:
+        return bool(self.app.topics.acks_enabled_for(tp.topic))
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        def stopping() -> bool:
+            return bool(self._stopped.is_set() or fetcher._stopped.is_set())
+
+        try:
+            while not stopping():
+                generation = self.app.consumer_generation_id  # before the fetch: a stale fetch must not look fresh
+                records, active = await self._wait_next_records(1.0)
+                await asyncio.sleep(0)
+                if not self.flow_active:
+                    continue  # a rebalance goes on; it seeks when it is through
+                if records and generation == self.app.consumer_generation_id:
+                    await self._hand_out(records, active, generation, stopping)
+        except self.consumer_stopped_errors:
+            if not self.transport.app.should_stop:
+                raise
+        except asyncio.CancelledError:
+            if not self.transport.app.should_stop:
+                raise
+
+    async def _hand_out(self, records: Any, active: Any, generation: int, stopping: Any) -> None:
+        for raw_tp, found in records.items():
+            tp = TP(raw_tp.topic, raw_tp.partition)
+            if stopping() or not (active is None or tp in active or tp in self._buffered_partitions):
+                continue
+            source = self._is_source(tp)
+            if source and not self.app.tables.actives_ready:
+                self.held_back += len(found)  # Faust resumes sources before it has sought: these come again
+                continue
+            expected = self._read_offset[tp]
+            fresh = [record for record in found if expected is None or record.offset >= expected]
+            if not fresh:
+                continue
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            follows = fresh[0].offset
+            if source and follows > (expected or 0):
+                if self._gap_seen.get(tp) != (expected, follows):  # dropped on the way, or gone from the log?
+                    self._gap_seen[tp] = expected, follows
+                    self.rewinds += 1
+                    await self.seek(tp, expected or 0)
+                    continue
+                self.records_gone += follows - (expected or 0)
+                follows = expected or 0
+            for message in self._messages(tp, fresh, follows, generation):
+                await self.wait_first(self.callback(message), self.suspend_flow.wait())
+                if not self.flow_active or generation != self.app.consumer_generation_id:
+                    return  # a rebalance began: all positions are sought anew
+            self._read_offset[tp] = fresh[-1].offset + 1
+
+    def _messages(self, tp: TP, records: list[Any], follows: int, generation: int) -> Iterable[ConsumerMessage]:
+        if tp.topic not in self.batch_topics:
+            yield from (self._to_message(tp, record) for record in records)
+            return
+        for start in range(0, len(records), MAX_BATCH):
+            part = records[start : start + MAX_BATCH]
+            last = part[-1]
+            batch = RecordBatch(
+                tp.topic,
+                tp.partition,
+                last.offset,
+                (last.timestamp or 0) / 1000.0,
+                last.timestamp_type,
+                last.headers,
+                b"",
+                b"",  # not None, which Faust takes for a deletion; the records stand beside it
+                None,
+                0,
+                0,
+                tp,
+                generation_id=generation,
+            )
+            batch.follows, batch.records = follows, part
+            follows = last.offset + 1
+            yield batch

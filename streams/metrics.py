@@ -1,0 +1,27 @@
+"""Every metric of the streams worker."""
+
+from prometheus_client import Counter, Gauge
+
+# frames that decode looked at
+FRAMES = Counter("bluflow_streams_frames_total", "Raw frames decoded")
+# advertisements that decode sent on, by the adapter that understood the frame
+ADVERTISEMENTS = Counter("bluflow_streams_advertisements_total", "Advertisements sent on", ["format"])
+# packets seen for the first time
+READINGS = Counter("bluflow_streams_readings_total", "Readings emitted")
+# further copies of a packet: other gateways, and the sensor's own repeats
+COPIES = Counter("bluflow_streams_copies_total", "Copies of packets already known")
+# advertisements that came again after a restart and were skipped by the fence
+FENCED = Counter("bluflow_streams_fenced_total", "Advertisements already folded, skipped")
+# records that can never be handled
+DEAD_LETTERS = Counter("bluflow_streams_dead_letters_total", "Records sent to the dead letters", ["stage", "reason"])
+# how often the broker came back without the end of a log that we had read
+LOST_TAILS = Counter("bluflow_streams_lost_tails_total", "Logs that came back without their tail", ["topic"])
+# batches that were fetched again because what precedes them had been dropped on the way
+REWINDS = Gauge("bluflow_streams_rewinds", "Batches sought back because of a gap")
+# records that retention took away before they were read
+RECORDS_GONE = Gauge("bluflow_streams_records_gone", "Records deleted from the log before they were read")
+# states read back from the changelog at the last recovery, and older values refused there
+STATES = Gauge("bluflow_streams_states", "States held", ["table"])
+STALE_STATES = Gauge("bluflow_streams_stale_states", "Older values refused at recovery", ["table"])
+# the newest clock that came through the stream
+TICK = Gauge("bluflow_streams_tick_timestamp_seconds", "Newest tick folded")

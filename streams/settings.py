@@ -1,0 +1,25 @@
+"""Settings of the streams worker."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from runtime.settings import Settings
+
+
+class StreamsSettings(Settings):
+    """The environment's names begin with STREAMS_."""
+
+    section: ClassVar[str] = "streams"
+    model_config = SettingsConfigDict(env_prefix="STREAMS_")
+
+    port: int = Field(9102, description="health and metrics page of the worker", ge=1, le=65535)
+    member_id: str = Field("", description="stable name of this worker in its group; empty: the broker gives one")
+    keys_file: Path | None = Field(
+        None, description="YAML file of bind keys, MAC: 32 hex digits, for encrypted sensors"
+    )
+    session_seconds: float = Field(10, description="a worker not heard for so long loses its partitions", ge=6, le=60)
+    commit_seconds: float = Field(1, description="how often offsets are committed", ge=0.1, le=60)
+    poll_records: int = Field(5000, description="most records of one poll", ge=1, le=50000)

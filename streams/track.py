@@ -1,0 +1,67 @@
+"""Stage 2, advertisements -> readings and latest: one state a sensor, folded in log order."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from runtime.kafka import partition_of
+from schemas.advertisement import Advertisement, Tick
+from schemas.codec import decode_advertisement, encode
+from schemas.reading import Reading
+from streams import metrics
+from streams.dead_letters import dead_letter
+from streams.engine import Output, States, Work
+from streams.fold import fold, is_folded, latest_of
+from streams.places import Places
+from streams.sensor_state import SensorState, dump, load
+
+
+@dataclass(slots=True)
+class TrackStage:
+    """Folds batches of one advertisements partition."""
+
+    places: Places
+
+    def fold(self, records: list[Any], states: States, partition: int) -> Work:
+        """One batch into the states of its partition. `latest` is written once a sensor and batch."""
+        work, changed = Work(), dict[bytes, SensorState]()
+        spoke: set[bytes] = set()
+        for record in records:
+            advertisement = self._read(record, work)
+            if isinstance(advertisement, Advertisement):
+                key = advertisement.sensor.encode()
+                reading = self._track(key, advertisement, states, changed)
+                if reading:
+                    self._emit(self.places.readings, self.places.reading_partitions, key, reading, work)
+                    spoke.add(key)
+        for key in spoke:
+            latest = latest_of(key.decode(), changed[key])
+            self._emit(self.places.latest, self.places.latest_partitions, key, latest, work)
+        work.changed = {key: dump(state) for key, state in changed.items()}
+        return work
+
+    def _read(self, record: Any, work: Work) -> Advertisement | Tick | None:
+        try:
+            read: Advertisement | Tick = decode_advertisement(record.value or b"")
+        except msgspec.MsgspecError as error:
+            metrics.DEAD_LETTERS.labels("track", "undecodable").inc()
+            work.outputs.append(dead_letter(self.places, record, "track", "undecodable", str(error)))
+            return None
+        if isinstance(read, Tick):
+            metrics.TICK.set(read.time / 1000)
+        return read
+
+    def _track(
+        self, key: bytes, advertisement: Advertisement, states: States, changed: dict[bytes, SensorState]
+    ) -> Reading | None:
+        state = states[key] = load(states.get(key))
+        if is_folded(state, advertisement):
+            metrics.FENCED.inc()
+            return None
+        changed[key], reading = fold(state, advertisement)
+        (metrics.READINGS if reading else metrics.COPIES).inc()
+        return reading
+
+    def _emit(self, topic: str, partitions: int, key: bytes, record: object, work: Work) -> None:
+        work.outputs.append(Output(topic, partition_of(key, partitions), key, encode(record)))

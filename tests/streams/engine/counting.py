@@ -1,0 +1,88 @@
+"""A worker with one stage that counts: for each key how many records, their sum, and the fence. Run as a process.
+
+python tests/streams/engine/counting.py BROKER PREFIX: in -> out, one output for each input.
+"""
+
+import logging
+import os
+import sys
+from typing import Any
+
+import faust
+import msgspec
+
+from streams.engine import BatchConsumer, BatchSchema, FencedTable, Output, Stage, States, Work, install
+from streams.engine.app import EngineApp
+
+PARTITIONS = 4
+
+
+class Count(msgspec.Struct, array_like=True):
+    """`fence`: highest offset folded. It orders the states of a key, so it is the revision too."""
+
+    revision: int
+    count: int = 0
+    total: int = 0
+
+    def dump(self) -> bytes:
+        return self.revision.to_bytes(8, "big") + msgspec.msgpack.encode(self)
+
+
+def load(value: Any) -> Count:
+    if isinstance(value, bytes):
+        return msgspec.msgpack.decode(value[8:], type=Count)
+    return value if isinstance(value, Count) else Count(0)
+
+
+def count(records: list[Any], states: States, partition: int, out: str) -> Work:
+    """Offsets are counted from 1 in the fence, so that 0 means nothing yet."""
+    work = Work()
+    for record in records:
+        state = states[record.key] = load(states.get(record.key))
+        if record.offset + 1 <= state.revision:
+            continue
+        state.revision, state.count, state.total = record.offset + 1, state.count + 1, state.total + int(record.value)
+        work.outputs.append(Output(out, partition, record.key, b"%d:%d" % (partition, record.offset)))
+        work.changed[record.key] = state.dump()
+    return work
+
+
+def make_app(broker: str, prefix: str, **settings: Any) -> EngineApp:
+    install()
+    app = EngineApp(
+        prefix + "count",
+        broker=f"kafka://{broker}",
+        store="memory://",
+        autodiscover=False,
+        datadir=os.environ.get("COUNT_DATA", f"/tmp/{prefix}count"),
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id="count-0",
+        broker_session_timeout=float(os.environ.get("COUNT_SESSION", "10")),
+        broker_heartbeat_interval=2.0,
+        broker_commit_interval=0.3,
+        broker_max_poll_records=500,
+        producer_request_timeout=float(os.environ.get("COUNT_PRODUCE_TIMEOUT", "30")),
+        table_standby_replicas=0,
+        stream_recovery_delay=0.0,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        web_enabled=False,
+        Table=FencedTable,
+        **settings,
+    )
+    table: Any = app.Table("n", partitions=PARTITIONS, schema=BatchSchema(), key_type=bytes, value_type=bytes)
+    source = prefix + "in"
+    BatchConsumer.batch_topics |= {source, table.changelog_topic_name}
+    stage = Stage(app, table, lambda records, states, partition: count(records, states, partition, prefix + "out"))
+
+    @app.agent(app.topic(source, schema=BatchSchema(), partitions=PARTITIONS), name="count")
+    async def agent(stream: Any) -> None:
+        await stage.run(stream)
+
+    return app
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level="INFO")
+    worker = faust.Worker(make_app(sys.argv[1], sys.argv[2]), loglevel="INFO", override_logging=False)
+    worker.execute_from_commandline()
