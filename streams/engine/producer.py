@@ -56,10 +56,7 @@ class IdempotentProducer(driver.Producer):
         return len(await self._ensure_producer().partitions_for(topic))
 
     async def send_outputs(self, outputs: Iterable[Output]) -> "list[asyncio.Future[Any]]":
-        """Hand them over in order; one future for each native batch, which fails if its delivery fails.
-
-        Raises ValueError for a record larger than a whole batch may be.
-        """
+        """Hand them over in order; one future for each native batch, which fails if its delivery fails."""
         client = self._ensure_producer()
         open_batches: dict[tuple[str, int], Any] = {}
         futures: list[asyncio.Future[Any]] = []
@@ -72,8 +69,7 @@ class IdempotentProducer(driver.Producer):
                 continue
             futures.append(await client.send_batch(batch, output.topic, partition=output.partition))
             batch = open_batches[place] = client.create_batch()
-            if not self._append(batch, output):
-                raise ValueError(f"a record of {len(output.value)} bytes for {output.topic} is larger than a batch")
+            self._append(batch, output)  # the first record of a batch is always taken
         for (topic, partition), batch in open_batches.items():
             futures.append(await client.send_batch(batch, topic, partition=partition))
         return futures

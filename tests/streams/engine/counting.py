@@ -6,6 +6,7 @@ python tests/streams/engine/counting.py BROKER PREFIX: in -> out, one output for
 import logging
 import os
 import sys
+import time
 from typing import Any
 
 import faust
@@ -15,6 +16,7 @@ from streams.engine import BatchConsumer, BatchSchema, FencedTable, Output, Stag
 from streams.engine.app import EngineApp
 
 PARTITIONS = 4
+SLOW = float(os.environ.get("COUNT_SLOW", "0"))  # seconds for each batch, so that a kill meets work
 
 
 class Count(msgspec.Struct, array_like=True):
@@ -37,6 +39,7 @@ def load(value: Any) -> Count:
 def count(records: list[Any], states: States, partition: int, out: str) -> Work:
     """Offsets are counted from 1 in the fence, so that 0 means nothing yet."""
     work = Work()
+    time.sleep(SLOW)
     for record in records:
         state = states[record.key] = load(states.get(record.key))
         if record.offset + 1 <= state.revision:
@@ -61,7 +64,6 @@ def make_app(broker: str, prefix: str, **settings: Any) -> EngineApp:
         broker_heartbeat_interval=2.0,
         broker_commit_interval=0.3,
         broker_max_poll_records=500,
-        producer_request_timeout=float(os.environ.get("COUNT_PRODUCE_TIMEOUT", "30")),
         table_standby_replicas=0,
         stream_recovery_delay=0.0,
         topic_disable_leader=True,

@@ -1,0 +1,67 @@
+"""What every adapter makes of a frame's parts: a sighting, one packet as a gateway reported it, or a rejection."""
+
+import binascii
+import re
+
+import msgspec
+
+from schemas.address import normalise_mac
+from schemas.advertisement import Values
+from streams.formats.reasons import InvalidFrame, Rejected
+
+_USUAL_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}").fullmatch
+_MAX_NAME = 64
+
+
+class Sighting(msgspec.Struct, frozen=True, gc=False):
+    """One packet of one sensor before decoding: either `service_data`, or `values` that a script has decoded.
+
+    `rssi` in dBm. `age_ms` is how long before the event it was heard. `partial`: some of its values are lost.
+    """
+
+    sensor: str
+    rssi: int | None
+    service_data: bytes | None = None
+    values: Values | None = None
+    age_ms: int = 0
+    local_name: str | None = None
+    model_id: int | None = None
+    partial: bool = False
+
+
+# In the order of the frame. A heartbeat or foreign radio traffic gives an empty list.
+Sightings = list[Sighting | Rejected]
+
+
+def sensor_id(address: object) -> str:
+    """The sensor's id from an address in any writing. Raises InvalidFrame(bad_address)."""
+    if isinstance(address, str):
+        if _USUAL_MAC(address):
+            return address
+        try:
+            return normalise_mac(address)
+        except ValueError:
+            pass
+    raise InvalidFrame("bad_address", repr(address)[:60])
+
+
+def service_data(text: object) -> bytes:
+    """Bytes from hex digits. Raises InvalidFrame(bad_event)."""
+    if isinstance(text, str):
+        try:
+            return binascii.unhexlify(text)
+        except ValueError:
+            pass
+    raise InvalidFrame("bad_event", f"not hex: {text!r:.60}")
+
+
+def rssi(value: object) -> int | None:
+    """dBm, or None for what cannot be a signal strength; a reading is worth more than its rssi."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and -256 < value < 256:
+        return round(value)
+    return None
+
+
+def local_name(value: object) -> str | None:
+    """A device's name, bounded, or None."""
+    return value[:_MAX_NAME] if isinstance(value, str) and value else None

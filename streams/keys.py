@@ -1,0 +1,90 @@
+"""Bind keys of encrypted sensors, from a secrets file: YAML or JSON, MAC address -> 32 hex digits."""
+
+import binascii
+from pathlib import Path
+
+import yaml
+
+from schemas.address import normalise_mac
+
+_KEY_BYTES = 16
+_LONGEST_MAC = 20
+
+
+class InvalidKeys(ValueError):
+    """A secrets file that cannot be used: one line that names the file and the MAC, never a key."""
+
+
+def load_keys(path: Path) -> dict[str, bytes]:
+    """Keys of 16 bytes by sensor id. Raises InvalidKeys."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise InvalidKeys(f"{path}: {why}") from None
+    keys: dict[str, bytes] = {}
+    for number, (address, digits) in enumerate(_entries(path, text), 1):
+        # what stands in the MAC's place may be a key by mistake, so a long one is not shown
+        shown = address if len(address) <= _LONGEST_MAC else f"entry {number}"
+        try:
+            sensor = normalise_mac(address)
+        except ValueError:
+            raise InvalidKeys(f"{path}: {shown} is not a MAC address") from None
+        if sensor in keys:
+            raise InvalidKeys(f"{path}: {sensor} is there twice")
+        try:
+            keys[sensor] = binascii.unhexlify(digits)
+        except ValueError:
+            raise InvalidKeys(f"{path}: the key of {sensor} is not hex digits") from None
+        if len(keys[sensor]) != _KEY_BYTES:
+            raise InvalidKeys(f"{path}: the key of {sensor} is not 32 hex digits") from None
+    return keys
+
+
+def _entries(path: Path, text: str) -> list[tuple[str, str]]:
+    try:
+        # BaseLoader makes no types: a MAC of digits only would be a number in base 60, a key a very large one
+        node = yaml.compose(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)  # the error's own text quotes the file, keys and all
+        where = f", line {mark.line + 1}" if mark else ""
+        raise InvalidKeys(f"{path}: neither YAML nor JSON{where}") from None
+    if node is None:
+        return []
+    if not isinstance(node, yaml.MappingNode):
+        raise InvalidKeys(f"{path}: not a mapping of MAC addresses to keys")
+    entries = []
+    for number, (address, key) in enumerate(node.value, 1):
+        if not isinstance(address, yaml.ScalarNode) or not isinstance(key, yaml.ScalarNode):
+            raise InvalidKeys(f"{path}: entry {number} is not a MAC address and a key")
+        entries.append((address.value, key.value))
+    return entries
+
+
+class KeyFile:
+    """The keys of a file that an operator may edit while we run. `keys` is replaced, never changed in place."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the file. Raises InvalidKeys: a bad file at the start is an error, later it is a warning."""
+        self.path = path
+        self._seen = self._stamp()
+        self.keys = load_keys(path)
+
+    def refresh(self) -> str | None:
+        """Read the file again if it has changed. Gives an error's text, once; the keys held before then stay."""
+        stamp = self._stamp()
+        if stamp == self._seen:
+            return None
+        self._seen = stamp
+        try:
+            self.keys = load_keys(self.path)
+        except InvalidKeys as error:
+            return str(error)
+        return None
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            stat = self.path.stat()
+        except OSError:
+            return None
+        return stat.st_mtime_ns, stat.st_size

@@ -1,0 +1,1 @@
+"""The sinks: readings -> history, raw frames -> archive. Plain consumers, no Faust; each with a group of its own."""

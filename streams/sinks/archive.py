@@ -1,0 +1,53 @@
+"""raw frames and ticks -> the archive, untouched; and out of it again when they are old enough."""
+
+import time
+from collections.abc import Iterable, Sequence
+
+from aiokafka import ConsumerRecord
+
+from history.archive import Archive, Placed, RawRecord
+from schemas.topics import DAY, RAW_FRAMES
+
+PRUNE_EVERY = 60.0  # seconds
+PRUNE_STEP = 1000  # records; some 10 ms
+
+
+class ArchiveTarget:
+    """Every raw record becomes a row. Nothing is undecodable here: what makes no sense is archived as it came."""
+
+    name = "archive"
+    topic = RAW_FRAMES
+
+    def __init__(self, archive: Archive, *, keep_days: float) -> None:
+        self._archive = archive
+        self._keep_ms = int(keep_days * DAY * 1000)
+        self._prune_at = 0.0
+
+    def decode(self, record: ConsumerRecord) -> Placed | None:
+        """The record with its place; None for one that a replay took out of the archive and put back."""
+        if ("archived", b"1") in record.headers:
+            return None
+        raw = RawRecord(record.partition, record.key, record.value, list(record.headers))
+        return Placed(record.offset, _received_at(record.headers) or record.timestamp, raw)
+
+    async def write(self, items: Sequence[Placed]) -> None:
+        """Return once all are durable. Raises StoreUnavailable, ReadingRejected."""
+        await self._archive.write(items)
+
+    async def tidy(self) -> None:
+        """Delete a step of what is too old, and come back at once as long as there is more."""
+        if time.monotonic() < self._prune_at:
+            return
+        deleted = await self._archive.prune(int(time.time() * 1000) - self._keep_ms, most=PRUNE_STEP)
+        if deleted < PRUNE_STEP:
+            self._prune_at = time.monotonic() + PRUNE_EVERY
+
+    async def close(self) -> None:
+        """Release the file."""
+        await self._archive.close()
+
+
+def _received_at(headers: Iterable[tuple[str, bytes]]) -> int | None:
+    """The bridge's arrival time; None if the record has none that can be a time: then the broker's will do."""
+    text = dict(headers).get("received-at") or b""
+    return int(text) if text.isdigit() and len(text) < 16 else None
