@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 from runtime.process import setup_logging
 from runtime.settings import load_or_exit
 from streams.app import make_app
+from streams.keys import InvalidKeys
 from streams.places import Places, TopicsMissing, find_places
 from streams.settings import StreamsSettings
 
@@ -39,7 +40,11 @@ def main() -> None:
     settings = load_or_exit(StreamsSettings)
     setup_logging(settings.log_level)
     places = asyncio.run(wait_for_places(settings))
-    app = make_app(settings, places)
+    try:
+        app = make_app(settings, places)
+    except InvalidKeys as error:
+        sys.stderr.write(f"bluflow: {error}\n")
+        raise SystemExit(2) from None
     faust.Worker(app, loglevel="INFO", override_logging=False, redirect_stdouts=False).execute_from_commandline()
 
 

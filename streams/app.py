@@ -6,6 +6,8 @@ Both stages run in one Faust app; what they do is in decode.py and track.py, how
 import asyncio
 import gc
 import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from runtime.health import health_page
@@ -30,8 +32,7 @@ def make_app(settings: StreamsSettings, places: Places) -> EngineApp:
     gc.set_threshold(100_000, 50, 50)
     app = _engine_app(settings)
 
-    keys = KeyFile(settings.keys_file)
-    decode_stage = DecodeStage(places, keys.current)
+    decode_stage = DecodeStage(places, bind_keys(settings.keys_file))
     decode = _stage(app, "decode", places.raw_frames, places.raw_frame_partitions, decode_stage.fold)
     track = _stage(app, "track", places.advertisements, places.advertisement_partitions, TrackStage(places).fold)
 
@@ -52,6 +53,21 @@ def make_app(settings: StreamsSettings, places: Places) -> EngineApp:
     app.watch_tail(places.advertisements, advertisements_tail_lost)
     _serve(app, settings, {"decode": decode, "track": track})
     return app
+
+
+def bind_keys(path: Path | None) -> Callable[[], Mapping[str, bytes]]:
+    """The bind keys as they are now, read again when the file changed. Raises InvalidKeys if it is bad at the start."""
+    if path is None:
+        return dict
+    file = KeyFile(path)
+
+    def current() -> Mapping[str, bytes]:
+        error = file.refresh()
+        if error:
+            log.warning("keys stay as they were: %s", error)
+        return file.keys
+
+    return current
 
 
 def _engine_app(settings: StreamsSettings) -> EngineApp:

@@ -11,7 +11,7 @@ from schemas.frame import Frame, tick_time
 from streams import metrics
 from streams.dead_letters import dead_letter
 from streams.engine import Output, States, Work
-from streams.formats import Rejected, decode_frame
+from streams.formats import decode_frame
 from streams.log_position import KEY, LogPosition
 from streams.places import Places
 
@@ -52,7 +52,7 @@ class DecodeStage:
                 return
             frame = Frame.from_record(record.value, record.headers)
         except ValueError as error:
-            self._bury(record, Rejected("bad_record", str(error)), work)
+            self._bury(record, "bad_record", str(error), work)
             return
         decoded = decode_frame(frame, keys, epoch=epoch, partition=record.partition, offset=record.offset)
         metrics.FRAMES.inc()
@@ -62,13 +62,13 @@ class DecodeStage:
             work.outputs.append(Output(self.places.advertisements, place, key, encode(advertisement)))
             metrics.ADVERTISEMENTS.labels(advertisement.format).inc()
         for rejected in decoded.rejected:
-            self._bury(record, rejected, work)
+            self._bury(record, rejected.reason, rejected.detail, work)
 
     def _forward_tick(self, tick: Tick, work: Work) -> None:
         value = encode(tick)
         for place in range(self.places.advertisement_partitions):
             work.outputs.append(Output(self.places.advertisements, place, b"", value))
 
-    def _bury(self, record: Any, rejected: Rejected, work: Work) -> None:
-        metrics.DEAD_LETTERS.labels("decode", rejected.reason).inc()
-        work.outputs.append(dead_letter(self.places, record, "decode", rejected.reason, rejected.detail))
+    def _bury(self, record: Any, reason: str, detail: str, work: Work) -> None:
+        metrics.DEAD_LETTERS.labels("decode", reason).inc()
+        work.outputs.append(dead_letter(self.places, record, "decode", reason, detail))

@@ -5,7 +5,8 @@ MQTT broker's queue: back to the outage budget. A retained frame is a state, not
 """
 
 import math
-from typing import NamedTuple
+
+import msgspec
 
 from schemas.advertisement import TimeSource
 
@@ -14,7 +15,7 @@ _LIVE_BACK_MS = 15 * 60 * 1000
 _AHEAD_MS = 60 * 1000
 
 
-class Measured(NamedTuple):
+class Measured(msgspec.Struct, frozen=True, gc=False):
     """`at` in unix milliseconds. `untrusted`: the frame named a time that was not believed."""
 
     at: int
@@ -54,6 +55,6 @@ def measured_time(
 
 def to_milliseconds(seconds: object) -> int | None:
     """Unix seconds -> integer milliseconds, halves up; None if it is no time a gateway can mean."""
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < 1e11:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < 1e11:
         return None
     return math.floor(seconds * 1000 + 0.5)

@@ -1,0 +1,134 @@
+"""decode and track as pure folds over record batches: routing, ticks, poison, epochs."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from schemas.advertisement import Advertisement, Tick
+from schemas.codec import decode_advertisement, decode_latest, decode_reading
+from schemas.dead_letter import dead_letter_facts
+from schemas.frame import Frame, tick_headers
+from streams.decode import DecodeStage
+from streams.engine import States, Work
+from streams.log_position import KEY, LogPosition
+from streams.places import Places
+from streams.track import TrackStage
+
+PLACES = Places("", "raw", "ads", "readings", "latest", "dead", 4, 4, 4, 4, 1)
+PAYLOAD = (
+    b'{"src":"shellypro2-a","dst":"x","method":"NotifyEvent","params":{"ts":1759654321.46,"events":[{"component":'
+    b'"script:1","id":1,"event":"bluflow","ts":1759654321.46,"data":{"v":1,"seq":1,"d":'
+    b'[["7c:c6:b6:bd:4c:b5",-66,120,"44004e01642e3f45df00"],["7c:c6:b6:00:00:01",-70,0,"44004f01642e3f45df00"]]}}]}}'
+)
+
+
+def raw(offset: int, payload: bytes = PAYLOAD, partition: int = 2, **record: Any) -> Any:
+    frame = Frame("shellypro2-a/events/rpc", payload, 1_759_654_321_600)
+    default = {"topic": "raw", "key": b"shellypro2-a", "value": payload, "headers": frame.headers(), "timestamp": 5}
+    return SimpleNamespace(**{**default, "offset": offset, "partition": partition, **record})
+
+
+def decode(records: list[Any], states: States | None = None) -> Work:
+    return DecodeStage(PLACES, dict).fold(records, {} if states is None else states, 2)
+
+
+def advertisements(work: Work) -> list[Advertisement | Tick]:
+    return [decode_advertisement(output.value) for output in work.outputs if output.topic == "ads"]
+
+
+def test_a_frame_becomes_its_advertisements_with_their_raw_coordinate() -> None:
+    work = decode([raw(41)])
+    first, second = advertisements(work)
+    assert isinstance(first, Advertisement)
+    assert (first.sensor, first.gateway, first.measured_at) == ("7c:c6:b6:bd:4c:b5", "shellypro2-a", 1_759_654_321_340)
+    assert (first.at.epoch, first.at.partition, first.at.offset, first.at.index) == (0, 2, 41, 0)
+    assert (second.at.offset, second.at.index) == (41, 1)
+    assert [output.key for output in work.outputs] == [b"7c:c6:b6:bd:4c:b5", b"7c:c6:b6:00:00:01"]
+
+
+def test_decode_remembers_how_far_the_log_was_forwarded() -> None:
+    states: States = {}
+    work = decode([raw(41), raw(42)], states)
+    assert LogPosition.load(work.changed[KEY]) == LogPosition(0, 43) == states[KEY]
+
+
+def test_a_log_that_lost_its_tail_begins_an_epoch() -> None:
+    stage, states = DecodeStage(PLACES, dict), {KEY: LogPosition(0, 1_000).dump()}
+    assert stage.next_offset(states) == 1_000
+    assert stage.begin_epoch(states, 990) == 1
+    work = stage.fold([raw(990)], states, 2)
+    first, _ = advertisements(work)
+    assert (first.at.epoch, first.at.offset) == (1, 990)
+    assert LogPosition.load(work.changed[KEY]) == LogPosition(1, 991)
+
+
+def test_a_tick_goes_to_every_partition() -> None:
+    tick = raw(7, b"", headers=tick_headers(1_759_654_330_000), key=b"")
+    work = decode([tick])
+    assert [output.partition for output in work.outputs] == [0, 1, 2, 3]
+    assert all(isinstance(found, Tick) and found.time == 1_759_654_330_000 for found in advertisements(work))
+
+
+def test_what_cannot_be_decoded_is_kept_with_its_bytes_and_its_neighbours_live() -> None:
+    work = decode([raw(1), raw(2, b"\xff\xfe"), raw(3)])
+    (letter,) = [output for output in work.outputs if output.topic == "dead"]
+    assert (letter.key, letter.value) == (b"shellypro2-a", b"\xff\xfe")
+    assert dead_letter_facts(letter.headers) | {"detail": ""} == {
+        "stage": "decode", "reason": "not_utf8", "origin": "raw:2:2", "time": "5", "detail": ""
+    }  # fmt: skip
+    assert dict(letter.headers)["mqtt-topic"] == b"shellypro2-a/events/rpc"
+    assert len(advertisements(work)) == 4
+
+
+def test_a_record_without_headers_is_a_dead_letter() -> None:
+    (letter,) = decode([raw(1, headers=[])]).outputs
+    assert dead_letter_facts(letter.headers)["reason"] == "bad_record"
+
+
+def track(records: list[Any], states: States) -> Work:
+    return TrackStage(PLACES).fold(records, states, 0)
+
+
+def records_of(work: Work) -> list[Any]:
+    """decode's outputs as the records that track would read."""
+    return [
+        SimpleNamespace(topic="ads", partition=0, offset=n, key=o.key, value=o.value, headers=o.headers, timestamp=9)
+        for n, o in enumerate(work.outputs)
+    ]
+
+
+def test_track_emits_a_reading_a_packet_and_latest_once_a_batch() -> None:
+    states: States = {}
+    work = track(records_of(decode([raw(1), raw(2)])), states)
+    readings = [decode_reading(output.value) for output in work.outputs if output.topic == "readings"]
+    latest = [decode_latest(output.value) for output in work.outputs if output.topic == "latest"]
+    assert {(reading.sensor, reading.packet_id) for reading in readings} == {
+        ("7c:c6:b6:bd:4c:b5", 78),
+        ("7c:c6:b6:00:00:01", 79),
+    }
+    assert readings[0].values == {"battery": 100, "humidity": 63, "temperature": 22.3}
+    assert sorted((entry.sensor, entry.revision) for entry in latest) == [
+        ("7c:c6:b6:00:00:01", 2),
+        ("7c:c6:b6:bd:4c:b5", 2),
+    ]
+    assert set(work.changed) == {b"7c:c6:b6:bd:4c:b5", b"7c:c6:b6:00:00:01"}
+
+
+def test_track_skips_what_it_has_folded_and_changes_nothing() -> None:
+    states: States = {}
+    batch = records_of(decode([raw(1)]))
+    track(batch, states)
+    again = track(batch, states)
+    assert (again.outputs, again.changed) == ([], {})
+
+
+def test_track_buries_what_is_no_advertisement() -> None:
+    poison = SimpleNamespace(topic="ads", partition=0, offset=3, key=b"k", value=b"{", headers=[], timestamp=1)
+    (letter,) = track([poison], {}).outputs
+    assert (letter.topic, letter.value) == ("dead", b"{")
+    assert dead_letter_facts(letter.headers)["reason"] == "undecodable"
+
+
+def test_ticks_pass_through_track_without_a_trace() -> None:
+    tick = raw(7, b"", headers=tick_headers(1_759_654_330_000), key=b"")
+    work = track(records_of(decode([tick])), {})
+    assert (work.outputs, work.changed) == ([], {})
