@@ -76,3 +76,8 @@ def tick_time(headers: Iterable[tuple[str, bytes]]) -> int | None:
     """Unix milliseconds if the record is a tick, else None."""
     found = dict(headers)
     return int(found["received-at"]) if found.get("tick") == b"1" else None
+
+
+def received_at(headers: Iterable[tuple[str, bytes]]) -> int:
+    """When a raw record reached the bridge (unix milliseconds); 0 if it does not say."""
+    return next((int(value) for name, value in headers if name == "received-at" and value.isdigit()), 0)

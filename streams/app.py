@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.health import health_page
+from schemas.frame import received_at
 from schemas.topics import STREAMS_APP
 from streams import metrics
 from streams.decode import DecodeStage
@@ -33,6 +34,7 @@ def make_app(settings: StreamsSettings, places: Places) -> EngineApp:
     app = _engine_app(settings)
 
     decode_stage = DecodeStage(places, bind_keys(settings.keys_file))
+    BatchConsumer.aligned_topics[places.raw_frames] = lambda record: received_at(record.headers)
     decode = _stage(app, "decode", places.raw_frames, places.raw_frame_partitions, decode_stage.fold)
     track = _stage(app, "track", places.advertisements, places.advertisement_partitions, TrackStage(places).fold)
 

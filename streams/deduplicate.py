@@ -7,9 +7,10 @@ from streams.sensor_state import Packet
 WINDOW_MS = 120_000
 # Without a packet id only the values speak, and the next beacon, 60 s later, may say the same again.
 WINDOW_WITHOUT_ID_MS = 30_000
-# Copies may come late (a gateway's own queue): packets are remembered this long, by measured time.
-MEMORY_MS = 15 * 60_000
-MEMORY_PACKETS = 64
+# Copies may come late: a gateway queues, and other raw partitions lag in a backlog. A packet is remembered until the
+# watermark has passed its arrival by so much: the trust in a late frame's time, and the pace of the partitions.
+MEMORY_MS = 20 * 60_000
+MEMORY_PACKETS = 512
 
 
 def agree(one: Values, other: Values) -> bool:
@@ -35,8 +36,6 @@ def find_packet(packets: list[Packet], advertisement: Advertisement) -> Packet |
     return next((packet for packet in reversed(packets) if is_copy(packet, advertisement)), None)
 
 
-def remember(packets: list[Packet], packet: Packet) -> list[Packet]:
-    """The packets to keep, bounded in time and number."""
-    newest = max((kept.measured_at for kept in packets), default=0)
-    oldest = max(newest, packet.measured_at) - MEMORY_MS
-    return [kept for kept in (*packets, packet) if kept.measured_at >= oldest][-MEMORY_PACKETS:]
+def remember(packets: list[Packet], packet: Packet, watermark: int) -> list[Packet]:
+    """The packets to keep, by their arrival. `watermark` in unix milliseconds."""
+    return [kept for kept in (*packets, packet) if kept.received_at >= watermark - MEMORY_MS][-MEMORY_PACKETS:]

@@ -15,10 +15,11 @@ def is_folded(state: SensorState, advertisement: Advertisement) -> bool:
     return fence is not None and (at.epoch, at.offset, at.index) <= fence
 
 
-def fold(state: SensorState, advertisement: Advertisement) -> tuple[SensorState, Reading | None]:
+def fold(state: SensorState, advertisement: Advertisement, watermark: int = 0) -> tuple[SensorState, Reading | None]:
     """The state with the advertisement in it (changed in place), and the reading if this was the first copy.
 
-    Call it only for what `is_folded` denies.
+    `watermark` says how far the stream has come (unix milliseconds): older packets are forgotten. Call it only for what
+    `is_folded` denies.
     """
     at = advertisement.at
     state.revision += 1
@@ -29,7 +30,8 @@ def fold(state: SensorState, advertisement: Advertisement) -> tuple[SensorState,
     reading = _reading(advertisement, _unique_time(state, advertisement.measured_at))
     state.packets = remember(
         state.packets,
-        Packet(reading.packet_id, reading.counter, reading.measured_at, advertisement.values),
+        Packet(reading.packet_id, reading.counter, reading.measured_at, reading.received_at, advertisement.values),
+        watermark,
     )
     state.readings += 1
     _update_newest(state, reading)

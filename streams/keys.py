@@ -44,7 +44,8 @@ def load_keys(path: Path) -> dict[str, bytes]:
 def _entries(path: Path, text: str) -> list[tuple[str, str]]:
     try:
         # BaseLoader makes no types: a MAC of digits only would be a number in base 60, a key a very large one
-        node = yaml.compose(text, Loader=yaml.BaseLoader)
+        # and JSON may be indented with tabs, which YAML refuses
+        node = yaml.compose(text.replace("\t", " "), Loader=yaml.BaseLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)  # the error's own text quotes the file, keys and all
         where = f", line {mark.line + 1}" if mark else ""

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from schemas.advertisement import Values
+
 # property -> lowest and highest value that is believed, in the property's unit
 BANDS: dict[str, tuple[float, float]] = {
     "temperature": (-40, 85),  # °C
@@ -13,15 +15,18 @@ BANDS: dict[str, tuple[float, float]] = {
 }
 
 
-def implausible(values: Mapping[str, object], bands: Mapping[str, tuple[float, float]] = BANDS) -> tuple[str, ...]:
+def implausible(values: Values, bands: Mapping[str, tuple[float, float]] = BANDS) -> tuple[str, ...]:
     """A flag such as `implausible:humidity` for every property with a value outside its band."""
     flags: tuple[str, ...] = ()
     for name, value in values.items():
         band = bands.get(name)
         if band is None:
             continue
-        for each in value if isinstance(value, list) else (value,):
-            if isinstance(each, (int, float)) and not band[0] <= each <= band[1]:
-                flags += (f"implausible:{name}",)
-                break
+        low, high = band
+        try:
+            within = low <= value <= high
+        except TypeError:  # a list: the property comes more than once
+            within = all(low <= each <= high for each in value if isinstance(each, (int, float)))
+        if not within:
+            flags += (f"implausible:{name}",)
     return flags

@@ -14,6 +14,7 @@ class Packet(msgspec.Struct, array_like=True):
     packet_id: int | None
     counter: int | None
     measured_at: int
+    received_at: int
     values: Values
 
 

@@ -15,6 +15,7 @@ from streams.engine import Output, States, Work
 from streams.fold import fold, is_folded, latest_of
 from streams.places import Places
 from streams.sensor_state import SensorState, dump, load
+from streams.watermark import KEY, Watermark
 
 
 @dataclass(slots=True)
@@ -27,11 +28,13 @@ class TrackStage:
         """One batch into the states of its partition. `latest` is written once a sensor and batch."""
         work, changed = Work(), dict[bytes, SensorState]()
         spoke: set[bytes] = set()
+        watermark = states[KEY] = Watermark.load(states.get(KEY), self.places.raw_frame_partitions)
+        revision = watermark.revision
         for record in records:
-            advertisement = self._read(record, work)
+            advertisement = self._read(record, watermark, work)
             if isinstance(advertisement, Advertisement):
                 key = advertisement.sensor.encode()
-                reading = self._track(key, advertisement, states, changed)
+                reading = self._track(key, advertisement, watermark.time, states, changed)
                 if reading:
                     self._emit(self.places.readings, self.places.reading_partitions, key, reading, work)
                     spoke.add(key)
@@ -39,9 +42,12 @@ class TrackStage:
             latest = latest_of(key.decode(), changed[key])
             self._emit(self.places.latest, self.places.latest_partitions, key, latest, work)
         work.changed = {key: dump(state) for key, state in changed.items()}
+        if watermark.revision != revision:
+            # last: a recovered watermark is then never ahead of the states, and no packet forgotten too early
+            work.changed[KEY] = watermark.dump()
         return work
 
-    def _read(self, record: Any, work: Work) -> Advertisement | Tick | None:
+    def _read(self, record: Any, watermark: Watermark, work: Work) -> Advertisement | Tick | None:
         try:
             read: Advertisement | Tick = decode_advertisement(record.value or b"")
         except msgspec.MsgspecError as error:
@@ -50,16 +56,24 @@ class TrackStage:
             return None
         if isinstance(read, Tick):
             metrics.TICK.set(read.time / 1000)
+            watermark.saw(read.at.partition, read.time)
+        else:
+            watermark.saw(read.at.partition, read.received_at)
         return read
 
     def _track(
-        self, key: bytes, advertisement: Advertisement, states: States, changed: dict[bytes, SensorState]
+        self,
+        key: bytes,
+        advertisement: Advertisement,
+        watermark: int,
+        states: States,
+        changed: dict[bytes, SensorState],
     ) -> Reading | None:
         state = states[key] = load(states.get(key))
         if is_folded(state, advertisement):
             metrics.FENCED.inc()
             return None
-        changed[key], reading = fold(state, advertisement)
+        changed[key], reading = fold(state, advertisement, watermark)
         (metrics.READINGS if reading else metrics.COPIES).inc()
         return reading
 

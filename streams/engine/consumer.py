@@ -5,8 +5,9 @@ hands out records whose predecessors it dropped.
 """
 
 import asyncio
+import time
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from faust.serializers.schemas import Schema
@@ -15,6 +16,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 from mode.utils.futures import notify
 
+from streams.engine.alignment import Alignment
 from streams.engine.lease import Lease
 
 MAX_BATCH = 5_000
@@ -41,6 +43,7 @@ class BatchConsumer(driver.Consumer):
     """Faust's consumer for topics in `batch_topics` (sources and changelogs); other topics go their usual way."""
 
     batch_topics: ClassVar[set[str]] = set()
+    aligned_topics: ClassVar[dict[str, Callable[[Any], int]]] = {}  # and the clock that a record carries
     app: Any  # an EngineApp
 
     def _reset_state(self) -> None:
@@ -49,6 +52,8 @@ class BatchConsumer(driver.Consumer):
         self._cursor: dict[TP, int] = {}  # next offset to be folded
         self._gap_seen: dict[TP, tuple[int | None, int]] = {}
         self.rewinds = self.held_back = self.records_gone = 0
+        self._alignments = {topic: Alignment(clock, time.monotonic) for topic, clock in self.aligned_topics.items()}
+        self._ends: dict[TP, int] = {}
         self.lease = Lease(float(self.app.conf.broker_session_timeout))
 
     # ---- what a stage calls ------------------------------------------------------------------------------------
@@ -126,10 +131,21 @@ class BatchConsumer(driver.Consumer):
             if expected > end:
                 self.app.on_tail_lost(tp, expected, end)
                 await self.seek(tp, end)
-            self._cursor[tp] = self._read_offset[tp] or 0
+            self._cursor[tp], self._ends[tp] = self._read_offset[tp] or 0, end
+        for alignment in self._alignments.values():
+            alignment.restart()
 
     def _is_source(self, tp: TP) -> bool:
         return bool(self.app.topics.acks_enabled_for(tp.topic))
+
+    async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109  # as Faust has it
+        for topic, alignment in self._alignments.items():
+            active_partitions = (active_partitions or set()) - alignment.ahead(self._positions(topic), self._ends)
+        return await super()._getmany(active_partitions, timeout)
+
+    def _positions(self, topic: str) -> dict[TP, int]:
+        """Next offset to be read in each partition of a source."""
+        return {tp: self._read_offset[tp] or 0 for tp in self._cursor if tp.topic == topic}
 
     async def _drain_messages(self, fetcher: Any) -> None:
         def stopping() -> bool:
@@ -164,7 +180,8 @@ class BatchConsumer(driver.Consumer):
             fresh = [record for record in found if expected is None or record.offset >= expected]
             if not fresh:
                 continue
-            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            self._ends[tp] = self.highwater(tp) or 0
+            self.app.monitor.track_tp_end_offset(tp, self._ends[tp])
             follows = fresh[0].offset
             if source and follows > (expected or 0):
                 if self._gap_seen.get(tp) != (expected, follows):  # dropped on the way, or gone from the log?
@@ -174,11 +191,16 @@ class BatchConsumer(driver.Consumer):
                     continue
                 self.records_gone += follows - (expected or 0)
                 follows = expected or 0
-            for message in self._messages(tp, fresh, follows, generation):
+            alignment = self._alignments.get(tp.topic)
+            count = alignment.take(tp, fresh, self._positions(tp.topic), self._ends) if alignment else len(fresh)
+            for message in self._messages(tp, fresh[:count], follows, generation):
                 await self.wait_first(self.callback(message), self.suspend_flow.wait())
                 if not self.flow_active or generation != self.app.consumer_generation_id:
                     return  # a rebalance began: all positions are sought anew
-            self._read_offset[tp] = fresh[-1].offset + 1
+            if count < len(fresh):
+                await self.seek(tp, fresh[count].offset)  # the rest when the other partitions have come so far
+            else:
+                self._read_offset[tp] = fresh[-1].offset + 1
 
     def _messages(self, tp: TP, records: list[Any], follows: int, generation: int) -> Iterable[ConsumerMessage]:
         if tp.topic not in self.batch_topics:

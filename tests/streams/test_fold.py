@@ -44,13 +44,15 @@ def heard(
     )
 
 
-def fold_all(advertisements: list[Advertisement], state: SensorState | None = None) -> tuple[SensorState, list[int]]:
+def fold_all(
+    advertisements: list[Advertisement], state: SensorState | None = None, watermark: int = 0
+) -> tuple[SensorState, list[int]]:
     """The state after all, and when the readings were measured (relative to T0)."""
     state = state or SensorState()
     times = []
     for advertisement in advertisements:
         if not is_folded(state, advertisement):
-            state, reading = fold(state, advertisement)
+            state, reading = fold(state, advertisement, watermark)
             times += [reading.measured_at - T0] if reading else []
     return state, times
 
@@ -89,6 +91,17 @@ def test_a_copy_that_waited_ten_minutes_in_a_gateway_is_still_a_copy() -> None:
     live = [heard(n, n * MINUTE, offset=n) for n in range(11)]
     late = heard(0, 300, offset=0, partition=1, gateway="gw-b")
     assert len(fold_all([*live, late])[1]) == 11
+
+
+def test_a_copy_from_a_partition_that_lags_by_hours_is_still_a_copy() -> None:
+    live = [heard(n, n * MINUTE, offset=n) for n in range(200)]
+    lagging = heard(0, 300, offset=0, partition=1, gateway="gw-b")
+    assert len(fold_all([*live, lagging], watermark=T0)[1]) == 200
+
+
+def test_packets_are_forgotten_once_the_watermark_has_passed_them() -> None:
+    state, _ = fold_all([heard(n, n * MINUTE, offset=n) for n in range(60)], watermark=T0 + 59 * MINUTE)
+    assert [packet.packet_id for packet in state.packets] == list(range(39, 60))
 
 
 def test_two_packets_of_one_millisecond_get_times_of_their_own() -> None:
@@ -131,9 +144,8 @@ def test_latest_of_a_sensor_without_a_reading_is_a_bug() -> None:
         latest_of(SENSOR, SensorState())
 
 
-# within the 15 minutes for which packets are remembered
 packets = st.lists(
-    st.tuples(st.integers(0, 13), st.integers(0, 5_000), st.sampled_from(["gw-a", "gw-b", "gw-c"]), st.integers(0, 2)),
+    st.tuples(st.integers(0, 40), st.integers(0, 5_000), st.sampled_from(["gw-a", "gw-b", "gw-c"]), st.integers(0, 2)),
     min_size=1,
     max_size=40,
 )

@@ -12,6 +12,8 @@ from streams.engine import States, Work
 from streams.log_position import KEY, LogPosition
 from streams.places import Places
 from streams.track import TrackStage
+from streams.watermark import KEY as WATERMARK
+from streams.watermark import Watermark
 
 PLACES = Places("", "raw", "ads", "readings", "latest", "dead", 4, 4, 4, 4, 1)
 PAYLOAD = (
@@ -110,7 +112,8 @@ def test_track_emits_a_reading_a_packet_and_latest_once_a_batch() -> None:
         ("7c:c6:b6:00:00:01", 2),
         ("7c:c6:b6:bd:4c:b5", 2),
     ]
-    assert set(work.changed) == {b"7c:c6:b6:bd:4c:b5", b"7c:c6:b6:00:00:01"}
+    assert list(work.changed)[-1] == WATERMARK, "the states before the watermark"
+    assert set(work.changed) == {b"7c:c6:b6:bd:4c:b5", b"7c:c6:b6:00:00:01", WATERMARK}
 
 
 def test_track_skips_what_it_has_folded_and_changes_nothing() -> None:
@@ -128,7 +131,18 @@ def test_track_buries_what_is_no_advertisement() -> None:
     assert dead_letter_facts(letter.headers)["reason"] == "undecodable"
 
 
-def test_ticks_pass_through_track_without_a_trace() -> None:
+def test_ticks_move_the_watermark_and_nothing_else() -> None:
     tick = raw(7, b"", headers=tick_headers(1_759_654_330_000), key=b"")
     work = track(records_of(decode([tick])), {})
-    assert (work.outputs, work.changed) == ([], {})
+    assert (work.outputs, list(work.changed)) == ([], [WATERMARK])
+    assert Watermark.load(work.changed[WATERMARK], 1).time == 1_759_654_330_000
+
+
+def test_the_watermark_is_unknown_until_every_raw_partition_was_heard_of() -> None:
+    watermark = Watermark(2)
+    watermark.saw(0, 50)
+    assert watermark.time == 0
+    watermark.saw(1, 40)
+    watermark.saw(1, 30)
+    assert watermark.time == 40
+    assert Watermark.load(watermark.dump(), 2).time == 40

@@ -1,0 +1,239 @@
+"""The real worker killed with SIGKILL five times while 300,000 advertisements are worked off, the sinks beside it.
+
+In the end decode, history, latest and counts equal a plain single-process run of the same folds over the same logs.
+"""
+
+import asyncio
+import os
+import random
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from cli.child import spawn
+from cli.embedded import kafka_command, wait_until_accepts
+from history.sqlite import SqliteHistory
+from runtime.kafka import ensure_topics, partition_of
+from schemas.advertisement import Advertisement
+from schemas.codec import decode_advertisement, decode_latest, decode_reading
+from schemas.frame import Frame
+from schemas.reading import Latest, Reading
+from schemas.topics import ADVERTISEMENTS, LATEST, RAW_FRAMES, READINGS, STREAMS_APP, TOPICS, TRACK_CHANGELOG
+from streams.fold import fold, is_folded, latest_of
+from streams.formats import decode_frame
+from streams.sensor_state import SensorState, dump, load
+from streams.watermark import KEY as WATERMARK
+from streams.watermark import Watermark
+from tests.conftest import find_free_port
+from tests.streams.engine.conftest import read_all, until
+
+ADVERTS, PER_FRAME, SENSORS, GATEWAYS, KILLS = 300_000, 6, 500, 20, 5
+T0 = 1_759_654_321_000
+Start = Callable[..., Any]
+
+
+def frames() -> Iterator[tuple[bytes, Frame]]:
+    """Gateways' frames in order of time: each beacon heard by one to three gateways, in bytes as on the air."""
+    dice = random.Random(7)
+    waiting: dict[int, list[list[object]]] = {gateway: [] for gateway in range(GATEWAYS)}
+    for number in range(ADVERTS):
+        beacon, copy = divmod(number, 2)
+        sensor, minute = beacon % SENSORS, beacon // SENSORS
+        heard_at = T0 + minute * 60_000 + sensor * 100 + copy * 150
+        gateway = (sensor + copy * dice.randrange(1, 3)) % GATEWAYS
+        data = f"4400{minute % 256:02x}01642e{20 + sensor % 60:02x}45{minute % 200:02x}00"
+        mac = f"7c:c6:b6:00:{sensor >> 8:02x}:{sensor & 255:02x}"
+        waiting[gateway].append([mac, -60 - sensor % 30, 0, data])
+        if len(waiting[gateway]) == PER_FRAME or number >= ADVERTS - GATEWAYS:
+            yield frame(gateway, heard_at, waiting[gateway])
+            waiting[gateway] = []
+    yield from (frame(gateway, heard_at, heard) for gateway, heard in waiting.items() if heard)
+
+
+def frame(gateway: int, sent_at: int, heard: list[list[object]]) -> tuple[bytes, Frame]:
+    name = f"shellypro2-{gateway:012x}"
+    ts = sent_at / 1000
+    event = {"component": "script:1", "id": 1, "event": "bluflow", "data": {"v": 1, "seq": 1, "d": heard}, "ts": ts}
+    body = {"src": name, "dst": f"{name}/events", "method": "NotifyEvent", "params": {"ts": ts, "events": [event]}}
+    return name.encode(), Frame(f"{name}/events/rpc", msgspec.json.encode(body), sent_at + 40)
+
+
+@pytest.fixture
+def broker() -> Iterator[str]:
+    """A broker of its own: it holds some hundred thousand records, in memory where there is such a folder."""
+    home = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=home) as folder:
+        port = find_free_port()
+        child = spawn(kafka_command(port, Path(folder)), stdout=-3, stderr=-3)
+        try:
+            wait_until_accepts(f"127.0.0.1:{port}")
+            yield f"127.0.0.1:{port}"
+        finally:
+            child.kill()
+            child.wait()
+
+
+@pytest.fixture
+def start(tmp_path: Path, broker: str) -> Iterator[Start]:
+    children = []
+
+    def start_process(*command: str) -> Any:
+        ports = {"STREAMS_PORT": str(find_free_port()), "SINKS_PORT": str(find_free_port())}
+        members = {"STREAMS_MEMBER_ID": "worker-0", "SINKS_MEMBER_ID": "sinks-0"}
+        env = {**os.environ, "BROKER": broker, "BLUFLOW_DATA": str(tmp_path), **ports, **members}
+        with (tmp_path / f"{command[0]}.log").open("ab") as log:
+            child = spawn([sys.executable, "-m", *command], env=env, stdout=log, stderr=log)
+        children.append(child)
+        return child
+
+    yield start_process
+    for child in children:
+        child.kill()
+        child.wait()
+
+
+@pytest.fixture
+async def published(broker: str) -> int:
+    """All frames in raw-frames; gives how many there are."""
+    await ensure_topics(broker, TOPICS, "shelly.", embedded=True)
+    producer = AIOKafkaProducer(bootstrap_servers=broker, linger_ms=20, max_batch_size=500_000)
+    await producer.start()
+    topic = RAW_FRAMES.full_name("shelly.")
+    sent = [
+        await producer.send(topic, f.payload, key=key, partition=partition_of(key, 4), headers=f.headers())
+        for key, f in frames()
+    ]
+    await asyncio.gather(*sent)
+    await producer.stop()
+    return len(sent)
+
+
+async def lag(broker: str, group: str, topic: str) -> int:
+    """How many records of the topic the group has not committed."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=broker, group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        places = [TopicPartition(topic, number) for number in range(4)]
+        consumer.assign(places)
+        ends = await consumer.end_offsets(places)
+        return sum([ends[place] - (await consumer.committed(place) or 0) for place in places])
+    finally:
+        await consumer.stop()
+
+
+async def read(broker: str, topic: Any) -> list[list[Any]]:
+    return await read_all(broker, topic.full_name("shelly."))
+
+
+async def kill_while_working(broker: str, start: Start) -> None:
+    """Start the worker, wait until it moves, kill it at some moment."""
+    dice = random.Random(3)
+    for _ in range(KILLS):
+        before = await lag(broker, "shelly." + STREAMS_APP, RAW_FRAMES.full_name("shelly."))
+        worker = start("streams", "worker")
+
+        async def moves(before: int = before) -> bool:
+            return await lag(broker, "shelly." + STREAMS_APP, RAW_FRAMES.full_name("shelly.")) < before
+
+        await until(moves, 60)
+        await asyncio.sleep(dice.uniform(0.0, 0.3))  # any moment will do
+        assert worker.poll() is None
+        worker.kill()
+        worker.wait()
+
+
+def plain_decode(raw: list[list[Any]]) -> set[bytes]:
+    """Every advertisement of the raw log, in one process and one pass."""
+    return {
+        msgspec.json.encode(advertisement, order="deterministic")
+        for records in raw
+        for record in records
+        for advertisement in decode_frame(
+            Frame.from_record(record.value, record.headers), {}, partition=record.partition, offset=record.offset
+        ).advertisements
+    }
+
+
+def plain_track(log: list[list[Any]]) -> tuple[dict[tuple[str, int], Reading], dict[str, SensorState]]:
+    """Every reading and state of the advertisements log, in one process and one pass."""
+    readings: dict[tuple[str, int], Reading] = {}
+    states: dict[str, SensorState] = {}
+    for records in log:
+        watermark = Watermark(4)
+        for record in records:
+            advertisement = decode_advertisement(record.value)
+            assert isinstance(advertisement, Advertisement)
+            watermark.saw(advertisement.at.partition, advertisement.received_at)
+            state = states.setdefault(advertisement.sensor, SensorState())
+            if not is_folded(state, advertisement):
+                _, reading = fold(state, advertisement, watermark.time)
+                if reading:
+                    readings[reading.sensor, reading.measured_at] = reading
+    return readings, states
+
+
+async def stored(history: SqliteHistory, sensors: list[str]) -> dict[tuple[str, int], Reading]:
+    return {
+        (sensor, reading.measured_at): reading
+        for sensor in sensors
+        async for reading in history.readings(sensor, 0, 1 << 60)
+    }
+
+
+@pytest.mark.timeout(600)
+async def test_five_kills_change_nothing(broker: str, published: int, start: Start, tmp_path: Path) -> None:
+    start("streams.sinks")
+    await kill_while_working(broker, start)
+    worker = start("streams", "worker")
+
+    async def is_worked_off() -> bool:
+        group = "shelly." + STREAMS_APP
+        return not any([await lag(broker, group, topic.full_name("shelly.")) for topic in (RAW_FRAMES, ADVERTISEMENTS)])
+
+    async def is_stored() -> bool:
+        return not await lag(broker, "shelly.sink-history", READINGS.full_name("shelly."))
+
+    await until(is_worked_off, 240)
+    worker.terminate()
+    assert worker.wait(30) == 0
+    await until(is_stored, 120)
+
+    log = await read(broker, ADVERTISEMENTS)
+    assert {record.value for records in log for record in records} == plain_decode(await read(broker, RAW_FRAMES))
+    readings, states = plain_track(log)
+    assert len(states) == SENSORS
+    assert Counter(sensor for sensor, _ in readings) == dict.fromkeys(states, ADVERTS // 2 // SENSORS)
+
+    written: dict[tuple[str, int], Reading] = {}
+    for records in await read(broker, READINGS):
+        for record in records:
+            reading = decode_reading(record.value)
+            again = written.setdefault((reading.sensor, reading.measured_at), reading)
+            assert again == reading, "a redelivery repeats a reading bit for bit"
+    assert written == readings
+    history = SqliteHistory(tmp_path / "history.sqlite")
+    assert await stored(history, sorted(states)) == readings
+    await history.close()
+
+    latest: dict[str, Latest] = {}
+    for records in await read(broker, LATEST):
+        for record in records:
+            entry = decode_latest(record.value)
+            if entry.sensor not in latest or entry.revision > latest[entry.sensor].revision:
+                latest[entry.sensor] = entry
+    assert {s: (e.measured_at, e.readings, e.values) for s, e in latest.items()} == {
+        s: (e.measured_at, e.readings, e.values) for s, e in ((s, latest_of(s, state)) for s, state in states.items())
+    }
+    recovered: dict[str, bytes] = {}
+    for records in await read(broker, TRACK_CHANGELOG):
+        for record in records:
+            recovered[record.key.decode()] = record.value
+    recovered.pop(WATERMARK.decode())
+    assert {s: dump(load(value)) for s, value in recovered.items()} == {s: dump(state) for s, state in states.items()}
