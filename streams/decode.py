@@ -61,8 +61,10 @@ class DecodeStage:
             place = partition_of(key, self.places.advertisement_partitions)
             work.outputs.append(Output(self.places.advertisements, place, key, encode(advertisement)))
             metrics.ADVERTISEMENTS.labels(advertisement.format).inc()
-        for rejected in decoded.rejected:
-            self._bury(record, rejected.reason, rejected.detail, work)
+        if decoded.rejected:  # the frame's bytes once, however many of its elements are bad
+            first, *others = decoded.rejected
+            detail = "; ".join([first.detail, *(f"{other.reason} {other.detail}" for other in others)])
+            self._bury(record, first.reason, detail, work)
 
     def _forward_tick(self, tick: Tick, work: Work) -> None:
         value = encode(tick)

@@ -4,7 +4,9 @@ Each adapter lies in a file of its own and gives sightings; nothing here raises,
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from schemas.advertisement import Advertisement, Coordinate
 from schemas.frame import Frame, frame_key
@@ -25,12 +27,12 @@ _EVENTS: dict[str, Callable[[object], Sightings]] = {
     scan_result.FORMAT: scan_result.read,
     openhab.FORMAT: openhab.read,
 }
-# Topics of a gateway that carry no reading: JSON, or plain text.
-_QUIET_JSON = ("/rpc",)
-_QUIET_TEXT = ("/online", "/command", "/debug/log")
+# What may follow a gateway's prefix, longest first, and which of it carries JSON but no reading.
+_SUFFIXES = ("/events/rpc", "/events/ble", "/online", "/rpc", "/command", "/debug/log")
+_QUIET_JSON = ("/rpc", "/status/")
 
 
-class DecodedFrame(NamedTuple):
+class DecodedFrame(msgspec.Struct, frozen=True):
     """What a frame held, in its order. Both lists are empty if it is valid and carries no reading."""
 
     advertisements: list[Advertisement]
@@ -42,12 +44,12 @@ class DecodedFrame(NamedTuple):
         return self.rejected[0] if self.rejected and not self.advertisements else None
 
 
-class _Part(NamedTuple):
-    """One sighting or rejection with what its event says about it."""
+class _Event(msgspec.Struct, frozen=True, gc=False):
+    """The sightings of one event, what format they came in, and the event's own time as the gateway sent it."""
 
     format: str
     ts: object
-    found: Sighting | Rejected
+    found: Sightings
 
 
 def decode_frame(
@@ -66,85 +68,70 @@ def decode_frame(
     `partition` and `offset` are the frame's place in the raw log; the coordinate's index is the place in the frame.
     `skew_ms` is how far the gateway's clock is ahead, `budget_ms` how far back a queued frame's time is believed.
     """
-    decoded = DecodedFrame([], [])
+    advertisements: list[Advertisement] = []
+    rejected: list[Rejected] = []
     try:
-        gateway, parts = _parts(frame)
+        gateway, read = _read(frame)
     except InvalidFrame as invalid:
-        decoded.rejected.append(Rejected(invalid.reason, invalid.detail))
-        return decoded
-    for index, (format_name, ts, found) in enumerate(parts):
-        if isinstance(found, Rejected):
-            decoded.rejected.append(found)
-            continue
-        measured = measured_time(
-            ts,
-            frame.received_at,
-            queued=frame.queued,
-            retain=frame.retain,
-            age_ms=found.age_ms,
-            skew_ms=skew_ms,
-            budget_ms=budget_ms,
-        )
-        if measured is None:
-            continue
-        try:
-            packet = _packet(found, keys.get(found.sensor))
-        except (InvalidPacket, InvalidFrame) as invalid:
-            decoded.rejected.append(Rejected(invalid.reason, found.sensor))
-            continue
-        decoded.advertisements.append(
-            Advertisement(
-                sensor=found.sensor,
-                gateway=gateway,
-                measured_at=measured.at,
-                received_at=frame.received_at,
-                time_source=measured.source,
-                values=packet.values,
-                format=format_name,
-                at=Coordinate(epoch, partition, offset, index),
-                rssi=found.rssi,
-                encrypted=packet.encrypted,
-                counter=packet.counter,
-                trigger_based=None if found.service_data is None else packet.trigger_based,
-                service_data_hex=None if found.service_data is None else found.service_data.hex(),
-                local_name=found.local_name,
-                model_id=found.model_id,
-                stopped=packet.stopped,
-                flags=_flags(found, packet, measured),
+        return DecodedFrame([], [Rejected(invalid.reason, invalid.detail)])
+    index = -1
+    for event in read:
+        for found in event.found:
+            index += 1
+            if isinstance(found, Rejected):
+                rejected.append(found)
+                continue
+            measured = measured_time(
+                event.ts,
+                frame.received_at,
+                queued=frame.queued,
+                retain=frame.retain,
+                age_ms=found.age_ms,
+                skew_ms=skew_ms,
+                budget_ms=budget_ms,
             )
-        )
-    return decoded
+            if measured is None:  # a retained state is no news
+                continue
+            try:
+                packet = _packet(found, keys.get(found.sensor))
+            except (InvalidPacket, InvalidFrame) as invalid:
+                rejected.append(Rejected(invalid.reason, found.sensor))
+                continue
+            at = Coordinate(epoch, partition, offset, index)
+            advertisements.append(_advertisement(frame, gateway, event.format, found, packet, measured, at))
+    return DecodedFrame(advertisements, rejected)
 
 
-def _parts(frame: Frame) -> tuple[str, list[_Part]]:
+def _read(frame: Frame) -> tuple[str, list[_Event]]:
     """The gateway and what its frame holds, in order. Raises InvalidFrame."""
     topic, payload = frame.topic, frame.payload
     if not payload:  # a retained topic was cleared
         return "", []
-    if _is_below(topic, "/events/rpc"):
+    suffix = _suffix(topic)
+    if suffix == "/events/rpc":
         document = _object(payload)
-        return _gateway(document, topic), [part for event in events(document) for part in _event_parts(event)]
-    if _is_below(topic, "/events/ble"):
+        return _gateway(document, topic), [_event(each) for each in events(document)]
+    if suffix == "/events/ble":
         document = _object(payload)
-        return _gateway(document, topic), [_Part(iobroker.FORMAT, None, found) for found in iobroker.read(document)]
-    if any(_is_below(topic, suffix) for suffix in _QUIET_JSON) or topic.find("/status/") > 0:
+        return _gateway(document, topic), [_Event(iobroker.FORMAT, None, iobroker.read(document))]
+    if suffix is None:
+        raise InvalidFrame("unknown_topic", topic[:200])
+    if suffix in _QUIET_JSON:
         parse(payload)
-        return "", []
-    if any(_is_below(topic, suffix) for suffix in _QUIET_TEXT):
-        return "", []
-    raise InvalidFrame("unknown_topic", topic[:200])
+    return "", []
 
 
-def _event_parts(event: Event | Rejected) -> list[_Part]:
+def _event(event: Event | Rejected) -> _Event:
+    """One event's sightings; an event of another name has none, one that cannot be read is a single rejection."""
     if isinstance(event, Rejected):
-        return [_Part("", None, event)]
+        return _Event("", None, [event])
     read = _EVENTS.get(event.name)
     if read is None:
-        return []
+        return _Event(event.name, None, [])
     try:
-        return [_Part(event.name, event.ts, found) for found in read(event.data)]
+        return _Event(event.name, event.ts, read(event.data))
     except InvalidFrame as invalid:
-        return [_Part(event.name, event.ts, Rejected(invalid.reason, invalid.detail))]
+        return _Event(event.name, None, [Rejected(invalid.reason, invalid.detail)])
 
 
 def _packet(found: Sighting, key: bytes | None) -> Packet:
@@ -158,7 +145,9 @@ def _packet(found: Sighting, key: bytes | None) -> Packet:
     return packet
 
 
-def _flags(found: Sighting, packet: Packet, measured: Measured) -> tuple[str, ...]:
+def _advertisement(
+    frame: Frame, gateway: str, format_name: str, found: Sighting, packet: Packet, measured: Measured, at: Coordinate
+) -> Advertisement:
     flags = implausible(packet.values)
     if measured.untrusted:
         flags += ("time_untrusted",)
@@ -166,7 +155,26 @@ def _flags(found: Sighting, packet: Packet, measured: Measured) -> tuple[str, ..
         flags += ("time_unknown",)
     if found.partial or packet.stopped is not None:
         flags += ("partial",)
-    return flags
+    raw = found.service_data
+    return Advertisement(  # by position: naming the fields takes four times as long
+        found.sensor,
+        gateway,
+        measured.at,
+        frame.received_at,
+        measured.source,
+        packet.values,
+        format_name,
+        at,
+        found.rssi,
+        packet.encrypted,
+        packet.counter,
+        None if raw is None else packet.trigger_based,
+        None if raw is None else raw.hex(),
+        found.local_name,
+        found.model_id,
+        packet.stopped,
+        flags,
+    )
 
 
 def _object(payload: bytes) -> dict[str, Any]:
@@ -182,5 +190,9 @@ def _gateway(document: dict[str, Any], topic: str) -> str:
     return source if isinstance(source, str) and source else frame_key(topic).decode()
 
 
-def _is_below(topic: str, suffix: str) -> bool:
-    return topic.endswith(suffix) and len(topic) > len(suffix)
+def _suffix(topic: str) -> str | None:
+    """What follows the gateway's prefix, if it is a topic that a gateway has."""
+    for suffix in _SUFFIXES:
+        if topic.endswith(suffix):
+            return suffix if len(topic) > len(suffix) else None
+    return "/status/" if topic.find("/status/") > 0 else None

@@ -29,7 +29,7 @@ def _sighting(entry: object) -> Sighting | Rejected:
         if not isinstance(entry, list) or len(entry) < 4:
             raise InvalidFrame("bad_event", f"{FORMAT}: not [mac, rssi, age, hex]")
         mac, strength, age, text = entry[:4]
-        if isinstance(age, bool) or not isinstance(age, int | float) or not 0 <= age <= _MAX_AGE_MS:
+        if isinstance(age, bool) or not isinstance(age, (int, float)) or not 0 <= age <= _MAX_AGE_MS:
             raise InvalidFrame("bad_event", f"{FORMAT}: age {age!r:.60}")
         return Sighting(sensor_id(mac), rssi(strength), service_data(text), age_ms=round(age))
     except InvalidFrame as invalid:

@@ -91,7 +91,7 @@ def collect(objects: list[tuple[int, Any]]) -> Values:
     values: Values = {}
     repeated = set()
     for object_id, value in objects:
-        name = OBJECT_TYPES[object_id].property
+        name = OBJECT_TYPES[object_id].name
         if name in repeated:
             values[name].append(value)
         elif name in values:

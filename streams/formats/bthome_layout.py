@@ -87,19 +87,19 @@ def _plain_objects(data: bytes) -> list[tuple[int, ObjectType]] | None:
             return None
         objects.append((at, object_type))
         at += 1 + Struct("<" + _CODES[object_type.kind]).size
-    names = {object_type.property for _, object_type in objects}
+    names = {object_type.name for _, object_type in objects}
     return objects if len(names) == len(objects) else None
 
 
 def _layout(data: bytes, objects: list[tuple[int, ObjectType]]) -> _Layout:
     types = [object_type for _, object_type in objects]
     mask = _INFO_MASK | sum(0xFF << (8 * at) for at, _ in objects)
-    factors = ((t.property, *Fraction(t.factor).as_integer_ratio()) for t in types)
+    factors = ((t.name, *Fraction(t.factor).as_integer_ratio()) for t in types)
     return _Layout(
         mask=mask,
         ids=int.from_bytes(data, "little") & mask,
         unpack=Struct("<x" + "".join("x" + _CODES[t.kind] for t in types)).unpack,
-        names=tuple(t.property for t in types),
-        wide=tuple(t.property for t in types if t.kind == "uint24"),
+        names=tuple(t.name for t in types),
+        wide=tuple(t.name for t in types if t.kind == "uint24"),
         scaled=tuple(factor for factor in factors if factor[2] != 1),
     )

@@ -11,10 +11,10 @@ class ObjectType(NamedTuple):
     """What one object id stands for.
 
     `kind` is uintN or sintN (N bits), bool, or the name of one of the few shapes that are not a single number.
-    `factor` is decimal text, so that its decimals are exact.
+    `name` is the property's. `factor` is decimal text, so that its decimals are exact.
     """
 
-    property: str
+    name: str
     kind: str
     factor: str = "1"
     unit: str = ""
@@ -140,7 +140,7 @@ DIMMER_EVENTS: dict[int, str | None] = {0x00: None, 0x01: "rotate_left", 0x02: "
 # The finest resolution that a property can have, whichever object carried it.
 DECIMALS: dict[str, int] = {}
 for _type in OBJECT_TYPES.values():
-    DECIMALS[_type.property] = max(_type.decimals, DECIMALS.get(_type.property, 0))
+    DECIMALS[_type.name] = max(_type.decimals, DECIMALS.get(_type.name, 0))
 
 
 def button_event(code: int) -> dict[str, object]:

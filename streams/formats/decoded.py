@@ -5,6 +5,7 @@ Names outside the BTHome table are not values (rssi, address, ...), so a sender 
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from schemas.advertisement import Values
@@ -26,6 +27,8 @@ _OTHER_NAMES = {
 _TEXTS = frozenset({"text", "raw", "firmware_version"})
 _WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^A-Za-z0-9]+")
 _MAX_ITEMS = 32
+_LONGEST_NAME = 40
+_MAX_NUMBER = 2**53  # what JavaScript counts exactly, and every store can hold
 
 
 class _NotAValue(Exception):
@@ -40,6 +43,8 @@ def read_values(data: dict[str, Any]) -> tuple[Values, bool]:
     values: Values = {}
     partial = False
     for field, given in data.items():
+        if len(field) > _LONGEST_NAME:
+            continue
         name = property_name(field)
         if name not in DECIMALS or given is None:
             continue
@@ -55,6 +60,7 @@ def read_values(data: dict[str, Any]) -> tuple[Values, bool]:
     return values, partial
 
 
+@lru_cache(maxsize=512)
 def property_name(field: str) -> str:
     """`Battery` -> battery, `UVIndex` -> uv_index, `pid` -> packet_id."""
     if field in DECIMALS:
@@ -70,7 +76,7 @@ def _value(name: str, given: object, data: dict[str, Any]) -> object:
         raise _NotAValue
     if name == "dimmer":
         return _dimmer(given, data)
-    if name == "command" or not isinstance(given, int | float):
+    if name == "command" or not isinstance(given, (int, float)) or abs(given) > _MAX_NUMBER:
         raise _NotAValue
     if name in ("button", "packet_id"):
         if isinstance(given, bool) or not 0 <= given <= 255 or given != int(given):

@@ -4,19 +4,19 @@
 seconds (https://shelly-api-docs.shelly.cloud/gen2/General/Notifications).
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from streams.formats.reasons import InvalidFrame, Rejected
 
 MAX_BYTES = 64 * 1024  # the largest frame known is some kilobytes
-MAX_DEPTH = 32
+MAX_DEPTH = 200
 
 _decode = msgspec.json.Decoder().decode
 
 
-class Event(NamedTuple):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One element of a frame's events. `ts` is as the gateway sent it: anything, or None if absent."""
 
     name: str
@@ -38,8 +38,8 @@ def parse(payload: bytes) -> Any:
         except UnicodeDecodeError:
             raise InvalidFrame("not_utf8") from None
         raise InvalidFrame("not_json", str(error)) from None
-    # few brackets cannot be deep, so the usual frame is not walked
-    if payload.count(b"[") + payload.count(b"{") > MAX_DEPTH and _deeper_than(document, MAX_DEPTH):
+    # a level takes two bytes, so the usual frame is not walked
+    if len(payload) > 2 * MAX_DEPTH and _deeper_than(document, MAX_DEPTH):
         raise InvalidFrame("too_large", f"deeper than {MAX_DEPTH}")
     return document
 
@@ -47,7 +47,7 @@ def parse(payload: bytes) -> Any:
 def events(document: dict[str, Any]) -> list[Event | Rejected]:
     """The events of a notification, each read alone; empty for a notification of another kind.
 
-    Raises InvalidFrame(bad_envelope).
+    Some devices are said to send null or a list in the place of an event: skipped. Raises InvalidFrame(bad_envelope).
     """
     method, params = document.get("method"), document.get("params")
     if not isinstance(method, str):
@@ -59,12 +59,7 @@ def events(document: dict[str, Any]) -> list[Event | Rejected]:
     elements = params.get("events")
     if not isinstance(elements, list):
         raise InvalidFrame("bad_envelope", "events is no list")
-    return [_event(element, params) for element in elements if not _is_empty_slot(element)]
-
-
-def _is_empty_slot(element: object) -> bool:
-    """Some devices are said to send null or a list in the place of an event."""
-    return element is None or isinstance(element, list)
+    return [_event(element, params) for element in elements if element is not None and not isinstance(element, list)]
 
 
 def _event(element: object, params: dict[str, Any]) -> Event | Rejected:

@@ -13,7 +13,7 @@ FORMAT = "ble.scan_result"
 
 
 def read(data: object) -> Sightings:
-    """The sightings of one event's data; devices that do not speak BTHome are skipped. Raises InvalidFrame(bad_event)."""
+    """The sightings of one event's data; devices without BTHome are skipped. Raises InvalidFrame(bad_event)."""
     match data:
         case [2, list(entries)]:
             found = (_sighting(entry) for entry in entries)

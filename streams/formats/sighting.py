@@ -57,7 +57,7 @@ def service_data(text: object) -> bytes:
 
 def rssi(value: object) -> int | None:
     """dBm, or None for what cannot be a signal strength; a reading is worth more than its rssi."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and -256 < value < 256:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and -256 < value < 256:
         return round(value)
     return None
 

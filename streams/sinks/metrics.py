@@ -1,13 +1,22 @@
-"""What the sinks count. Label `sink`: history or archive."""
+"""Everything the sinks count; the label `sink` is history or archive."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
-written = Counter("bluflow_sink_records_written", "Records that the store acknowledged", ["sink"])
-dead_letters = Counter("bluflow_sink_dead_letters", "Records that can never be stored", ["sink", "reason"])
-retries = Counter("bluflow_sink_retries", "Attempts to write that found the store away", ["sink"])
-failing = Gauge("bluflow_sink_failing", "1 while the sink's store or broker is away", ["sink"])
-last_write = Gauge("bluflow_sink_last_write_timestamp_seconds", "When the store last acknowledged", ["sink"])
-lag = Gauge("bluflow_sink_lag_records", "Records of the assigned partitions not yet taken", ["sink"])
-batch = Histogram(
-    "bluflow_sink_batch_records", "Records written at once", ["sink"], buckets=[1, 3, 10, 30, 100, 300, 1000, 3000, 10000]
+# Acknowledged by the store; a record that is written again after a rebalance counts again.
+WRITTEN = Counter("bluflow_sink_records_written_total", "Records that the store acknowledged", ["sink"])
+# Delivered to dead-letters: undecodable or rejected.
+DEAD_LETTERS = Counter("bluflow_sink_dead_letters_total", "Records that can never be stored", ["sink", "reason"])
+# Each one is followed by a pause.
+RETRIES = Counter("bluflow_sink_retries_total", "Attempts to write that found the store away", ["sink"])
+# 1 while its store or the broker is away; /health/ready says which and why.
+FAILING = Gauge("bluflow_sink_failing", "1 while the sink cannot work", ["sink"])
+# For "nothing has been written since".
+LAST_WRITE = Gauge("bluflow_sink_last_write_timestamp_seconds", "When the store last acknowledged, unix time", ["sink"])
+# A batch in hand is not in it; one that was given back is.
+LAG = Gauge("bluflow_sink_lag_records", "Records of our partitions that are not taken yet", ["sink"])
+BATCH = Histogram(
+    "bluflow_sink_batch_records",
+    "Records handled at once",
+    ["sink"],
+    buckets=[1, 3, 10, 30, 100, 300, 1000, 3000, 10_000],
 )

@@ -1,0 +1,201 @@
+"""A store or a broker that is away for a while: nothing lost, nothing committed too early, nobody else disturbed."""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.child import spawn
+from cli.embedded import kafka_command, wait_until_accepts
+from history.archive import Archive
+from history.sqlite import SqliteHistory
+from runtime.kafka import ensure_topics
+from schemas.topics import RAW_FRAMES, READINGS, TOPICS
+from streams.sinks import consumer
+from streams.sinks.archive import ArchiveTarget
+from streams.sinks.history import HistoryTarget
+from streams.sinks.settings import SinkSettings
+from streams.sinks.sink import Sink
+from tests.contract.engines import SENSOR, reading
+from tests.streams.sinks.conftest import Message, Pipeline, frame_message, reading_message, until
+
+
+class Running:
+    """Both sinks in this process, impatient with locks."""
+
+    def __init__(self, settings: SinkSettings) -> None:
+        settings.data.mkdir(exist_ok=True)
+        history = SqliteHistory(settings.data / "history.sqlite", busy_timeout=0.05)
+        archive = Archive(settings.data / "archive.sqlite", busy_timeout=0.05)
+        self.history = Sink(HistoryTarget(history), settings)
+        self.archive = Sink(ArchiveTarget(archive, keep_days=36_500), settings)
+        self.stop = asyncio.Event()
+
+
+@asynccontextmanager
+async def running(settings: SinkSettings) -> AsyncIterator[Running]:
+    sinks = Running(settings)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(sinks.history.run(sinks.stop))
+        group.create_task(sinks.archive.run(sinks.stop))
+        yield sinks
+        sinks.stop.set()
+
+
+@pytest.fixture
+def assignments(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The sink's name for each time that a sink was assigned partitions."""
+    seen: list[str] = []
+    original = consumer.Member.on_partitions_assigned
+
+    async def noted(member: consumer.Member, assigned: Any) -> None:
+        seen.append(member._sink)
+        await original(member, assigned)
+
+    monkeypatch.setattr(consumer.Member, "on_partitions_assigned", noted)
+    return seen
+
+
+def committed(pipeline: Pipeline, sink: str, count: int) -> Callable[[], Any]:
+    async def is_committed() -> bool:
+        return await pipeline.committed(sink) == count
+
+    return is_committed
+
+
+async def test_a_locked_history_is_waited_out(
+    pipeline: Pipeline, assignments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than a member may go without a poll. The archive works on, the membership lives, then all arrives."""
+    monkeypatch.setattr(consumer, "POLL_LIMIT", 1.0)
+    async with running(pipeline.settings) as sinks:
+        await pipeline.send(READINGS, [reading_message(0)])
+        await until(committed(pipeline, "history", 1))
+        with closing(sqlite3.connect(pipeline.history_file)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await pipeline.send(READINGS, [Message(b"poison", b"{"), *map(reading_message, range(1, 1000))])
+            await pipeline.send(RAW_FRAMES, [frame_message(number) for number in range(100)])
+            await until(committed(pipeline, "archive", 100))
+            await asyncio.sleep(3.5)  # the outage itself
+            assert sinks.history.problem is not None
+            assert "history: store: " in sinks.history.problem
+            assert "locked" in sinks.history.problem
+            assert sinks.archive.problem is None
+            assert await pipeline.readings() == [reading(0)]
+            assert await pipeline.committed("history") == 1
+            assert await pipeline.dead_letters() == []
+        await until(committed(pipeline, "history", 1001))
+        assert sinks.history.problem is None
+    assert await pipeline.readings() == [reading(number) for number in range(1000)]
+    assert [letter.value for letter in await pipeline.dead_letters()] == [b"{"]
+    assert sorted(assignments) == ["archive", "history"]
+
+
+async def test_a_stop_during_an_outage_is_prompt_and_commits_nothing(pipeline: Pipeline) -> None:
+    async with running(pipeline.settings) as sinks:
+        await pipeline.send(READINGS, [reading_message(0)])
+        await until(committed(pipeline, "history", 1))
+        with closing(sqlite3.connect(pipeline.history_file)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await pipeline.send(READINGS, [reading_message(number) for number in range(1, 50)])
+
+            async def failing() -> bool:
+                return sinks.history.problem is not None
+
+            await until(failing)
+            sinks.stop.set()
+            assert await pipeline.committed("history") == 1
+    async with running(pipeline.settings):
+        await until(committed(pipeline, "history", 50))
+    assert await pipeline.readings() == [reading(number) for number in range(50)]
+
+
+async def test_a_group_of_two_writes_everything_once_whoever_comes_and_goes(
+    pipeline: Pipeline, assignments: list[str]
+) -> None:
+    settings = pipeline.settings.model_copy(update={"member_id": "", "batch_records": 10, "batch_seconds": 0.0})
+    sensors = [f"7c:c6:b6:00:00:{number:02x}" for number in range(16)]
+
+    async def send(minutes: range) -> None:
+        await pipeline.send(READINGS, [reading_message(m, sensor=s) for m in minutes for s in sensors])
+
+    async def rebalanced() -> bool:
+        return len([sink for sink in assignments if sink == "history"]) >= 3  # one alone, then both
+
+    async with running(settings):
+        await send(range(20))
+        async with running(settings):
+            await until(rebalanced)
+            await send(range(20, 40))
+        await send(range(40, 60))
+        await until(committed(pipeline, "history", 60 * 16))
+    for sensor in sensors:
+        assert await pipeline.readings(sensor) == [reading(number, sensor=sensor) for number in range(60)]
+
+
+@pytest.fixture
+def own_broker(free_port: Callable[[], int], tmp_path: Path) -> Any:
+    """Starts a broker of this test's own; called again, it starts it again on the same folder."""
+    port = free_port()
+    folder = tmp_path / "kafka"
+    folder.mkdir()
+    children: list[Any] = []
+
+    def start() -> tuple[str, Any]:
+        with (tmp_path / "kafka.log").open("ab") as log:
+            children.append(spawn(kafka_command(port, folder), stdout=log, stderr=log))
+        wait_until_accepts(f"127.0.0.1:{port}")
+        return f"127.0.0.1:{port}", children[-1]
+
+    yield start
+    for child in children:
+        child.kill()
+        child.wait()
+
+
+async def test_a_broker_that_is_killed_and_comes_back_without_its_tail(
+    own_broker: Callable[[], tuple[str, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It hands the lost offsets out again. With an overlap the archive holds what was there before and after."""
+    address, child = own_broker()
+    settings = SinkSettings(broker=address, data=tmp_path / "data", member_id="test", overlap_records=1000)
+    pipeline = Pipeline(settings)
+    await ensure_topics(address, TOPICS, settings.topic_prefix, embedded=True)
+    caplog.set_level(logging.INFO, "bluflow.sinks")
+    async with running(settings) as sinks:
+        await pipeline.send(RAW_FRAMES, [frame_message(number) for number in range(50)])
+        await until(committed(pipeline, "archive", 50))
+        await asyncio.sleep(2)  # the broker saves about once a second
+        await pipeline.send(RAW_FRAMES, [frame_message(number) for number in range(50, 60)])
+
+        async def stored() -> bool:
+            return len(await pipeline.archived()) == 60
+
+        await until(stored)
+        child.kill()
+        child.wait()
+
+        async def away() -> bool:
+            return bool(sinks.archive.problem and sinks.history.problem)
+
+        await until(away)
+        assert "Kafka" in str(sinks.archive.problem)
+        own_broker()
+        await pipeline.send(RAW_FRAMES, [frame_message(number) for number in range(60, 130)])
+        await pipeline.send(READINGS, [reading_message(0)])
+
+        async def all_there() -> bool:
+            return len(await pipeline.archived()) == 130 and await pipeline.readings(SENSOR) == [reading(0)]
+
+        await until(all_there)
+        assert sinks.archive.problem is None
+    assert [one.value for one in await pipeline.archived()] == [frame_message(number).value for number in range(130)]
+    said = [record.message for record in caplog.records if "archive: Kafka" in record.message]
+    assert len(said) == 2
+    assert "is away" in said[0]
+    assert "is back" in said[1]

@@ -1,0 +1,162 @@
+"""`python -m streams.sinks` from the outside: rows, offsets, dead letters, kills, its page and its exit codes."""
+
+import asyncio
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from schemas.dead_letter import dead_letter_facts
+from schemas.frame import tick_headers
+from schemas.topics import RAW_FRAMES, READINGS
+from tests.contract.engines import START, reading
+from tests.streams.sinks.conftest import Message, Pipeline, frame_message, reading_message, until
+
+OTHER = "f8:44:77:3a:0e:4b"
+
+
+async def test_readings_and_frames_come_in_and_are_committed(pipeline: Pipeline, start: Callable[..., Any]) -> None:
+    start()
+    readings = [reading(number) for number in range(300)]
+    ticks = [Message(None, b"", tick_headers(START + 1000), partition) for partition in range(4)]
+    put_back = Message(b"k", b"x", [*frame_message(0).headers, ("archived", b"1")])
+    await pipeline.send(READINGS, [reading_message(number) for number in range(300)])
+    await pipeline.send(READINGS, [reading_message(0, sensor=OTHER)])
+    await pipeline.send(RAW_FRAMES, [*map(frame_message, range(20)), *ticks, put_back])
+
+    async def committed() -> bool:
+        return (await pipeline.committed("history"), await pipeline.committed("archive")) == (301, 25)
+
+    await until(committed)
+    assert await pipeline.readings() == readings
+    assert await pipeline.readings(OTHER) == [reading(0, sensor=OTHER)]
+    archived = await pipeline.archived()
+    assert [(one.key, one.value, one.headers) for one in archived[:20]] == [
+        (frame_message(n).key, frame_message(n).value, frame_message(n).headers) for n in range(20)
+    ]
+    assert [(one.partition, one.value, one.headers) for one in archived[20:]] == [
+        (partition, b"", tick_headers(START + 1000)) for partition in range(4)
+    ]
+    assert await pipeline.dead_letters() == []
+
+
+async def test_a_single_reading_is_stored_within_a_second(pipeline: Pipeline, start: Callable[..., Any]) -> None:
+    start()
+    await until(pipeline.ready)
+    for number in range(3):
+        sent = time.monotonic()
+        await pipeline.send(READINGS, [reading_message(number)])
+
+        async def stored(count: int = number + 1) -> bool:
+            return len(await pipeline.readings()) == count
+
+        await until(stored)
+        assert time.monotonic() - sent < 1.5  # the test's own producer and looks included
+
+
+async def test_after_a_kill_every_reading_is_there_once(pipeline: Pipeline, start: Callable[..., Any]) -> None:
+    """Killed again and again in the middle of the work, with small batches so that there is a middle."""
+    await pipeline.send(READINGS, [reading_message(number) for number in range(3000)])
+    await pipeline.send(RAW_FRAMES, [frame_message(number) for number in range(3000)])
+    for wanted in (1, 1000, 2000):
+        child = start(SINKS_BATCH_RECORDS="20")
+
+        async def some(count: int = wanted) -> bool:
+            return len(await pipeline.readings()) >= count
+
+        await until(some)
+        child.kill()
+        child.wait()
+        assert len(await pipeline.readings()) < 3000
+    start()
+
+    async def committed() -> bool:
+        return (await pipeline.committed("history"), await pipeline.committed("archive")) == (3000, 3000)
+
+    await until(committed)
+    assert await pipeline.readings() == [reading(number) for number in range(3000)]
+    assert [one.value for one in await pipeline.archived()] == [frame_message(number).value for number in range(3000)]
+
+
+async def test_sigterm_leaves_nothing_written_and_uncommitted(pipeline: Pipeline, start: Callable[..., Any]) -> None:
+    await pipeline.send(READINGS, [reading_message(number) for number in range(5000)])
+    child = start(SINKS_BATCH_RECORDS="50")
+
+    async def some() -> bool:
+        return len(await pipeline.readings()) >= 500
+
+    await until(some)
+    child.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(child.wait, 10) == 0
+    stored = len(await pipeline.readings())
+    assert 500 <= stored < 5000
+    assert await pipeline.committed("history") == stored
+
+
+async def test_poison_becomes_a_dead_letter_with_its_bytes(pipeline: Pipeline, start: Callable[..., Any]) -> None:
+    poison = [b"\xff\x00not json", b'{"sensor":1}', b'{"values":' + b"[" * 20_000, None]
+    sent = [Message(b"key-%d" % i, value, [("h", b"\x01")]) for i, value in enumerate(poison)]
+    await pipeline.send(READINGS, [reading_message(0), *sent, reading_message(1)])
+    start()
+
+    async def committed() -> bool:
+        return await pipeline.committed("history") == 6
+
+    await until(committed)
+    letters = {letter.key: letter for letter in await pipeline.dead_letters()}
+    assert {key: letter.value for key, letter in letters.items()} == {m.key: m.value for m in sent}
+    for letter in letters.values():
+        facts = dead_letter_facts(letter.headers)
+        assert (facts["stage"], facts["reason"]) == ("history", "undecodable")
+        assert facts["origin"].startswith(pipeline.name(READINGS) + ":")
+        assert ("h", b"\x01") in letter.headers
+    assert await pipeline.readings() == [reading(0), reading(1)]
+    metrics = (await pipeline.page("/metrics"))[1]
+    assert 'bluflow_sink_dead_letters_total{reason="undecodable",sink="history"} 4.0' in metrics
+    assert 'bluflow_sink_records_written_total{sink="history"} 2.0' in metrics
+
+
+async def test_only_the_rejected_reading_of_a_batch_is_dead(pipeline: Pipeline, start: Callable[..., Any]) -> None:
+    """No store holds a time beyond 64 bits; the hundreds around it are stored."""
+    bad = reading_message(77)._replace(key=b"bad")
+    beyond = (bad.value or b"").replace(b"%d" % (START + 77 * 60_000), b"9" * 30, 1)
+    assert b"9" * 30 in beyond
+    good = [number for number in range(500) if number != 77]
+    messages = [reading_message(number) for number in good]
+    messages.insert(77, bad._replace(value=beyond, partition=0))
+    await pipeline.send(READINGS, messages)
+    start()
+
+    async def committed() -> bool:
+        return await pipeline.committed("history") == 500
+
+    await until(committed)
+    [letter] = await pipeline.dead_letters()
+    assert letter.value == beyond
+    facts = dead_letter_facts(letter.headers)
+    assert (facts["stage"], facts["reason"]) == ("history", "rejected")
+    assert "OverflowError" in facts["detail"]
+    assert await pipeline.readings() == [reading(number) for number in good]
+
+
+async def test_what_cannot_be_used_is_one_line_and_exit_2(
+    pipeline: Pipeline, start: Callable[..., Any], tmp_path: Path
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        for environment, words in (
+            ({"SINKS_PORT": str(taken.getsockname()[1])}, "health page on 127.0.0.1"),
+            ({"SINKS_BATCH_RECORDS": "0"}, "batch_records"),
+            ({"BLUFLOW_DATA": str(blocked)}, "data folder"),
+        ):
+            (tmp_path / "sinks.log").unlink(missing_ok=True)
+            child = start(**environment)
+            assert await asyncio.to_thread(child.wait, 20) == 2
+            [line] = (tmp_path / "sinks.log").read_text().splitlines()
+            assert line.startswith("bluflow: ")
+            assert words in line
