@@ -18,6 +18,14 @@ def agree(one: Values, other: Values) -> bool:
     return all(other[name] == value for name, value in one.items() if name in other)
 
 
+def packet_id_of(advertisement: Advertisement) -> int | None:
+    """The packet id; the first, if a strange sender repeats it."""
+    packet_id = advertisement.values.get("packet_id")
+    if isinstance(packet_id, list):
+        packet_id = packet_id[0]
+    return packet_id if isinstance(packet_id, int) else None
+
+
 def is_copy(packet: Packet, advertisement: Advertisement) -> bool:
     """Whether `advertisement` is the packet heard again."""
     apart = abs(advertisement.measured_at - packet.measured_at)
@@ -25,7 +33,7 @@ def is_copy(packet: Packet, advertisement: Advertisement) -> bool:
         return False
     if packet.counter is not None and advertisement.counter is not None:
         return packet.counter == advertisement.counter
-    packet_id = advertisement.values.get("packet_id")
+    packet_id = packet_id_of(advertisement)
     if packet.packet_id is None and packet_id is None:
         return apart <= WINDOW_WITHOUT_ID_MS and packet.values == advertisement.values
     return packet.packet_id == packet_id and agree(packet.values, advertisement.values)

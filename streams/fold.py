@@ -2,7 +2,7 @@
 
 from schemas.advertisement import Advertisement
 from schemas.reading import Latest, LatestValue, Reading, Reception
-from streams.deduplicate import find_packet, remember
+from streams.deduplicate import find_packet, packet_id_of, remember
 from streams.sensor_state import Newest, Packet, SensorState
 
 MAX_RECEPTIONS = 32
@@ -94,7 +94,7 @@ def _reading(advertisement: Advertisement, measured_at: int) -> Reading:
         format=advertisement.format,
         at=advertisement.at,
         rssi=advertisement.rssi,
-        packet_id=advertisement.values.get("packet_id"),
+        packet_id=packet_id_of(advertisement),
         counter=advertisement.counter,
         flags=advertisement.flags,
     )

@@ -32,6 +32,9 @@ _SUFFIXES = ("/events/rpc", "/events/ble", "/online", "/rpc", "/command", "/debu
 _QUIET_JSON = ("/rpc", "/status/")
 
 
+_LONGEST_GATEWAY = 300  # what a gateway allows as its topic prefix
+
+
 class DecodedFrame(msgspec.Struct, frozen=True):
     """What a frame held, in its order. Both lists are empty if it is valid and carries no reading."""
 
@@ -187,7 +190,10 @@ def _object(payload: bytes) -> dict[str, Any]:
 def _gateway(document: dict[str, Any], topic: str) -> str:
     """The frame's own `src`, else the topic's prefix: prefixes are routing and may be anything."""
     source = document.get("src")
-    return source if isinstance(source, str) and source else frame_key(topic).decode()
+    gateway = source if isinstance(source, str) and source else frame_key(topic).decode()
+    if len(gateway) > _LONGEST_GATEWAY:  # it is kept in every state and record of its sensors
+        raise InvalidFrame("bad_envelope", f"a gateway's name of {len(gateway)} characters")
+    return gateway
 
 
 def _suffix(topic: str) -> str | None:

@@ -28,6 +28,7 @@ _TEXTS = frozenset({"text", "raw", "firmware_version"})
 _WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^A-Za-z0-9]+")
 _MAX_ITEMS = 32
 _LONGEST_NAME = 40
+_LONGEST_TEXT = 255  # one length byte in a BTHome object
 _MAX_NUMBER = 2**53  # what JavaScript counts exactly, and every store can hold
 
 
@@ -71,7 +72,7 @@ def property_name(field: str) -> str:
 
 def _value(name: str, given: object, data: dict[str, Any]) -> object:
     if name in _TEXTS:
-        if isinstance(given, str):
+        if isinstance(given, str) and len(given) <= _LONGEST_TEXT:
             return given
         raise _NotAValue
     if name == "dimmer":

@@ -11,6 +11,7 @@ from streams.formats.reasons import InvalidFrame, Rejected
 
 _USUAL_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}").fullmatch
 _MAX_NAME = 64
+_MAX_SERVICE_DATA = 255  # an extended advertisement; a legacy one holds 31
 
 
 class Sighting(msgspec.Struct, frozen=True, gc=False):
@@ -49,9 +50,13 @@ def service_data(text: object) -> bytes:
     """Bytes from hex digits. Raises InvalidFrame(bad_event)."""
     if isinstance(text, str):
         try:
-            return binascii.unhexlify(text)
+            data = binascii.unhexlify(text)
         except ValueError:
             pass
+        else:
+            if len(data) <= _MAX_SERVICE_DATA:
+                return data
+            raise InvalidFrame("bad_event", f"{len(data)} bytes are more than an advertisement holds")
     raise InvalidFrame("bad_event", f"not hex: {text!r:.60}")
 
 

@@ -18,8 +18,8 @@ from streams.sinks.settings import SinkSettings
 Batch = dict[TopicPartition, list[ConsumerRecord]]
 
 POLL = 0.5  # seconds that a poll waits for the first record
-ASK_EVERY = 5.0  # seconds between two looks at the topic's end: the lag, and whether Kafka is there at all
-PATIENCE = 10.0  # seconds for an answer of Kafka
+ASK_EVERY = 3.0  # seconds between two looks at the topic's end: the lag, and whether Kafka is there at all
+PATIENCE = 5.0  # seconds for an answer of Kafka
 JOIN = 60.0  # seconds for partitions to be assigned
 POLL_LIMIT = 300.0  # seconds without a poll until a member leaves its group; a write takes far less
 
@@ -44,7 +44,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is un
             session_timeout_ms=session,
             heartbeat_interval_ms=session // 4,
             max_poll_interval_ms=int(POLL_LIMIT * 1000),
-            request_timeout_ms=max(session, int(PATIENCE * 1000)) + 5000,
+            request_timeout_ms=session + 5000,
         )
 
     async def __aenter__(self) -> Self:

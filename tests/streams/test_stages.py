@@ -3,6 +3,8 @@
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
+
 from schemas.advertisement import Advertisement, Tick
 from schemas.codec import decode_advertisement, decode_latest, decode_reading
 from schemas.dead_letter import dead_letter_facts
@@ -146,3 +148,30 @@ def test_the_watermark_is_unknown_until_every_raw_partition_was_heard_of() -> No
     watermark.saw(1, 30)
     assert watermark.time == 40
     assert Watermark.load(watermark.dump(), 2).time == 40
+
+
+HOSTILE = {
+    "src": "g" * 301,
+    "method": "NotifyEvent",
+    "params": {"ts": 1, "events": []},
+}
+
+
+def test_names_and_packets_that_would_swell_every_state_are_refused() -> None:
+    """A record larger than the broker takes would end the worker again and again."""
+    mac = "7c:c6:b6:bd:4c:b5"
+    hexes = ["44" + "0001" * 200, "44" + "0001" * 100]
+    event = {
+        "component": "script:1",
+        "event": "bluflow",
+        "data": {"v": 1, "d": [[mac, -1, 0, h] for h in hexes]},
+        "ts": 1,
+    }
+    long_name = decode([raw(1, msgspec.json.encode(HOSTILE))])
+    assert [dead_letter_facts(letter.headers)["reason"] for letter in long_name.outputs] == ["bad_envelope"]
+    packets = decode([raw(1, msgspec.json.encode({**HOSTILE, "src": "g", "params": {"ts": 1, "events": [event]}}))])
+    assert [dead_letter_facts(o.headers)["reason"] for o in packets.outputs if o.topic == "dead"] == ["bad_event"]
+    work = track(records_of(packets)[:1], {})
+    reading, latest = (output.value for output in work.outputs)
+    assert decode_reading(reading).packet_id == 1
+    assert decode_latest(latest).packet_id == 1
