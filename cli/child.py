@@ -3,11 +3,14 @@
 Linux: the kernel kills it (PR_SET_PDEATHSIG). Elsewhere `cli.guard` stands between and watches a pipe.
 """
 
+import contextlib
 import ctypes
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import IO
 
 LINUX = sys.platform.startswith("linux")
@@ -15,9 +18,12 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if LINUX else None
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
+    """In the child, before its program: end with `parent`, also if that ended a moment ago."""
     if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def spawn(
@@ -41,5 +47,11 @@ def spawn(
         cwd=cwd,
         stdin=subprocess.DEVNULL if LINUX else subprocess.PIPE,
         start_new_session=True,
-        preexec_fn=_die_with_parent if LINUX else None,
+        preexec_fn=partial(_die_with, os.getpid()) if LINUX else None,
     )
+
+
+def kill(child: "subprocess.Popen[bytes]") -> None:
+    """SIGKILL for the child and all that it started: with a guard between, the guard alone would not be enough."""
+    with contextlib.suppress(ProcessLookupError):  # it ended a moment ago
+        os.killpg(child.pid, signal.SIGKILL)

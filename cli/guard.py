@@ -9,10 +9,19 @@ import threading
 
 
 def main(command: list[str]) -> int:
-    """The command's exit code; 128 + SIGKILL when the parent went away and the command had to be ended."""
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    """The command's exit code, as a shell gives it; 128 + SIGKILL when the parent went away and it had to be ended."""
+    early: list[int] = []
+    send = early.append  # until there is a child, signals wait
+
+    def forward(number: int, _: object) -> None:
+        send(number)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda got, _: child.send_signal(got))
+        signal.signal(number, forward)
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    send = child.send_signal
+    for waiting in early:
+        child.send_signal(waiting)
     done, ended = os.pipe()
 
     def report_end() -> None:
@@ -24,7 +33,8 @@ def main(command: list[str]) -> int:
     ready, _, _ = select.select([sys.stdin.fileno(), done], [], [])
     if done not in ready:
         child.kill()
-    return child.wait() if done in ready else 128 + signal.SIGKILL
+    code = child.wait()
+    return code if code >= 0 else 128 - code
 
 
 if __name__ == "__main__":

@@ -1,9 +1,13 @@
 """What every Kafka client here needs: which partition a key goes to, and topics that exist."""
 
+import asyncio
+import time
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 from aiokafka.partitioner import murmur2
 
@@ -53,3 +57,28 @@ async def ensure_topics(
         return missing
     finally:
         await admin.close()
+
+
+AT_ONCE_SECONDS = 0.02
+PATIENCE_SECONDS = 0.1
+
+
+def fetch_patiently() -> None:
+    """For every consumer of this process: an empty answer that came at once is followed by a pause.
+
+    The embedded broker answers a fetch at once, whatever wait it was asked for: a consumer with nothing to do then asks
+    a thousand times a second. A broker that waits as it was asked to is not slowed down.
+    """
+    if getattr(Fetcher._proc_fetch_request, "patient", False):
+        return
+    fetch = Fetcher._proc_fetch_request
+
+    async def patient(self: Fetcher, *args: Any) -> Any:
+        begun = time.monotonic()
+        found = await fetch(self, *args)
+        if not found and time.monotonic() - begun < AT_ONCE_SECONDS:
+            await asyncio.sleep(PATIENCE_SECONDS)
+        return found
+
+    patient.patient = True  # type: ignore[attr-defined]
+    Fetcher._proc_fetch_request = patient

@@ -7,6 +7,7 @@ import sys
 import faust
 from aiokafka.errors import KafkaError
 
+from runtime.kafka import fetch_patiently
 from runtime.process import setup_logging
 from runtime.settings import load_or_exit
 from streams.app import make_app
@@ -39,6 +40,7 @@ def main() -> None:
         raise SystemExit(2)
     settings = load_or_exit(StreamsSettings)
     setup_logging(settings.log_level)
+    fetch_patiently()
     places = asyncio.run(wait_for_places(settings))
     try:
         app = make_app(settings, places)

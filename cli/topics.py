@@ -1,0 +1,70 @@
+"""`bluflow topics`: every Kafka topic, and `--create` to make what is missing."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+
+def topics(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    create: Annotated[bool, typer.Option("--create", help="Make what is missing on BROKER.")] = False,
+    embedded: Annotated[
+        bool, typer.Option("--embedded", help="Partitions and retention of the embedded broker, not production's.")
+    ] = False,
+) -> None:
+    """Print the topics with their full names; with --create make them on BROKER first."""
+    from cli.settings import RunSettings
+    from runtime.settings import load
+    from schemas.topics import TOPICS
+
+    settings = load(RunSettings)
+    if create:
+        _create(settings.broker, settings.topic_prefix, embedded=embedded, replication=settings.replication)
+    rows: list[dict[str, Any]] = []
+    for topic in TOPICS:
+        config = topic.config(embedded=embedded)
+        rows.append(
+            {
+                "name": topic.full_name(settings.topic_prefix),
+                "key": topic.key,
+                "value": topic.value,
+                "partitions": topic.embedded_partitions if embedded else topic.partitions,
+                "cleanup": topic.cleanup,
+                "retention_seconds": int(config["retention.ms"]) // 1000 if "retention.ms" in config else None,
+            }
+        )
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    table = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
+    for line in table:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None else str(value)
+
+
+def _create(broker: str, prefix: str, *, embedded: bool, replication: int) -> None:
+    import asyncio
+    import logging
+
+    from aiokafka.errors import KafkaError
+
+    from cli.checks import reachable
+    from cli.unusable import Unusable
+    from runtime.kafka import TopicsDiffer, ensure_topics
+    from schemas.topics import TOPICS
+
+    async def make() -> list[str]:
+        await reachable("Kafka broker", broker, "BROKER")
+        return await ensure_topics(broker, TOPICS, prefix, embedded=embedded, replication=replication)
+
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its errors come to us as exceptions
+    try:
+        made = asyncio.run(make())
+    except (KafkaError, TopicsDiffer) as error:
+        raise Unusable(f"the topics cannot be made on {broker}: {error}") from error
+    typer.echo(f"made: {', '.join(made) or 'nothing, all were there'}", err=True)

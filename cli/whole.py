@@ -1,0 +1,129 @@
+"""One run of the embedded stack: look first, prepare, supervise, put away."""
+
+import asyncio
+import logging
+import signal
+
+from aiokafka.errors import KafkaError
+
+from cli import checks, kafka_folder, screen
+from cli.kafka_folder import FolderNotOurs, KafkaFolder
+from cli.logs import rotate
+from cli.restore import restore
+from cli.stack import Stack
+from cli.supervisor import Patience, Supervisor
+from cli.unusable import Unusable
+from history.store import StoreUnavailable
+from runtime.kafka import TopicsDiffer, ensure_topics
+from schemas.topics import TOPICS
+
+log = logging.getLogger(__name__)
+
+
+async def run_stack(stack: Stack) -> None:
+    """Until SIGINT, SIGTERM or SIGHUP. Raises Unusable before anything was started, or when a child refuses to."""
+    checks.make_folder(stack.data)
+    with checks.lock(stack.data):
+        await _check(stack)
+        _log_to_file(stack)
+        screen.show("bluflow: starting ...")
+        folder = kafka_folder.choose(stack.data)
+        had_state = _open(folder) if stack.embedded_kafka else True
+        services = stack.services(folder, _TopicsExist(stack, rebuild=not had_state))
+        supervisor = Supervisor(services, stack.data / "logs", screen.say, Patience(stop=stack.run.stop_seconds))
+        stop, hurry = _signals()
+        await supervisor.run(stop, hurry, when_ready=lambda missing: screen.show(screen.overview(stack, missing)))
+        if stack.embedded_kafka:
+            _save(folder, clean=not hurry.is_set())
+        screen.show("bluflow: stopped")
+
+
+async def _check(stack: Stack) -> None:
+    """Everything that can be known to fail before a process is started."""
+    checks.ports_differ({setting: port for setting, (_, _, port) in stack.ports().items()})
+    for setting, (name, host, port) in stack.ports().items():
+        checks.port_is_free(name, host, port, setting)
+    if stack.embedded_mqtt:
+        checks.mqtt_broker_runs()
+    else:
+        await checks.reachable("MQTT broker", stack.mqtt, "MQTT")
+        if stack.run.lan:
+            raise Unusable("--lan is for the embedded MQTT broker, but MQTT names another one: leave one of them out")
+    if stack.embedded_kafka:
+        checks.kafka_broker_runs()
+        return
+    await checks.reachable("Kafka broker", stack.broker, "BROKER")
+    run = stack.run
+    try:
+        await ensure_topics(run.broker, TOPICS, run.topic_prefix, embedded=False, replication=run.replication)
+    except (KafkaError, TopicsDiffer) as error:
+        raise Unusable(f"the topics cannot be made on {run.broker}: {error}") from error
+
+
+class _TopicsExist:
+    """After each start of the embedded broker: its topics, and once, after a reboot, what the archive remembers."""
+
+    def __init__(self, stack: Stack, *, rebuild: bool) -> None:
+        self._stack = stack
+        self._rebuild = rebuild
+
+    async def __call__(self) -> None:
+        stack = self._stack
+        prefix = stack.run.topic_prefix
+        await ensure_topics(stack.broker, TOPICS, prefix, embedded=True)
+        if not self._rebuild:
+            return
+        self._rebuild = False
+        try:
+            count = await restore(stack.data / "archive.sqlite", stack.broker, prefix)
+        except StoreUnavailable as error:
+            # live data matters more than the last half hour, and the archive still has that
+            screen.say(f"the last half hour could not be read back from the archive: {error}")
+            return
+        if count:
+            screen.say(f"the Kafka broker's memory was empty: {count} records came back from the archive")
+
+
+def _open(folder: KafkaFolder) -> bool:
+    try:
+        return folder.open()
+    except FolderNotOurs as error:
+        raise Unusable(str(error)) from None
+    except OSError as error:
+        raise Unusable(f"the Kafka broker's folder {folder.folder} cannot be used ({error.strerror})") from None
+
+
+def _save(folder: KafkaFolder, *, clean: bool) -> None:
+    if not clean:
+        screen.say("stopped at once: the Kafka broker's state stays in memory and was not saved to the disk")
+        return
+    try:
+        folder.save()
+    except OSError as error:
+        screen.say(f"the Kafka broker's state could not be saved ({error}); after a reboot the archive rebuilds it")
+
+
+def _signals() -> tuple[asyncio.Event, asyncio.Event]:
+    """(stop, hurry): set by the first and by the second signal."""
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            hurry.set()
+        else:
+            screen.show("\nbluflow: stopping in order; once more to stop at once")
+            stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    return stop, hurry
+
+
+def _log_to_file(stack: Stack) -> None:
+    """Our own log beside the children's: the screen is for people."""
+    path = stack.data / "logs" / "run.log"
+    rotate(path)
+    logging.basicConfig(
+        filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+    )
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)

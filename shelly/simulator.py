@@ -1,0 +1,144 @@
+"""Gateways and sensors that exist only here: a pure stream of MQTT messages from a virtual clock.
+
+The same plan and start give the same messages, byte for byte. `shelly.publisher` plays them. The clock moves in steps
+of 10 ms: a frame's `ts` has two decimals, and `ts - age` shall be the exact time at which a copy was heard.
+"""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from random import Random
+
+from shelly.beacon import Beacon, Sensor, make_sensor
+from shelly.envelopes import FORMATS, Heard
+from shelly.gateway import Gateway, Message
+
+COPIES = 6
+COPY_GAP = 150  # milliseconds
+STEP = 10
+HEARTBEAT = 60_000
+FIRST_WITHIN = 5_000  # every sensor speaks soon after the start, so that nobody waits a minute for a first reading
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to simulate. `interval` and `duration` in seconds; `count` beacons of all sensors together."""
+
+    gateways: int = 3
+    sensors: int = 12
+    interval: float = 60.0
+    formats: tuple[str, ...] = ("bluflow",)
+    encrypted: int = 0
+    seed: int = 1
+    loss: float = 0.3
+    count: int | None = None
+    duration: float | None = None
+
+    def make_sensors(self) -> list[Sensor]:
+        """The sensors; the first `encrypted` of them have a key."""
+        return [make_sensor(self.seed, index, encrypted=index < self.encrypted) for index in range(self.sensors)]
+
+    def make_gateways(self, start: int) -> list[Gateway]:
+        """The gateways, switched on at `start`; they take the formats in turn."""
+        return [Gateway(index, self.formats[index % len(self.formats)], start) for index in range(self.gateways)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """How one gateway hears one sensor."""
+
+    gateway: Gateway
+    rssi: int
+
+
+def messages(plan: Plan, start: int) -> Iterator[Message]:
+    """Every message from `start` (unix milliseconds) on, in order of time; endless without `count` and `duration`."""
+    air = _Air(plan, start)
+    while air.due:
+        at, _, step, *what = heapq.heappop(air.due)
+        message = step(at, *what)
+        if message:
+            yield message
+
+
+class _Air:
+    """The virtual clock's list of what is due: (time, order of entry, step, its arguments)."""
+
+    def __init__(self, plan: Plan, start: int) -> None:
+        self.plan = plan
+        self.end = None if plan.duration is None else start + round(plan.duration * 1000)
+        self.left = plan.count
+        self.begun: set[str] = set()
+        self.due: list[tuple] = []  # type: ignore[type-arg]
+        self._order = count()
+        self.in_range: dict[str, list[_Range]] = {}
+        # packet ids move on with the start, so that a simulator started again does not repeat the last minute's
+        restart = start // 1000 % 256
+        gateways = plan.make_gateways(start)
+        for index, sensor in enumerate(plan.make_sensors()):
+            dice = Random(f"{plan.seed}-range-{sensor.mac}")
+            near = dice.sample(gateways, dice.randint(1, min(3, len(gateways))))
+            self.in_range[sensor.mac] = [_Range(gateway, dice.randint(-85, -50)) for gateway in near]
+            spread = min(FIRST_WITHIN, plan.interval * 1000)
+            self._push(start + round(spread * (index + 0.5) / plan.sensors), self._send, sensor, restart)
+        for gateway in gateways:
+            if gateway.format == "bluflow":
+                self._push(start + 1000 + 10 * gateway.index, self._beat, gateway)
+
+    def _push(self, at: int, step: object, *what: object) -> None:
+        at = -(-at // STEP) * STEP
+        heapq.heappush(self.due, (at, next(self._order), step, *what))
+
+    def _over(self, at: int) -> bool:
+        return self.left == 0 or (self.end is not None and at >= self.end)
+
+    def _send(self, at: int, sensor: Sensor, number: int) -> None:
+        if self._over(at):
+            return
+        if self.left is not None:
+            self.left -= 1
+        beacon = sensor.beacon(number, at)
+        for place in self.in_range[sensor.mac]:
+            for heard in _receive(self.plan, beacon, place):
+                self._push(heard.at, self._hear, place.gateway, heard)
+        # sensors drift apart after the common start, as ones whose batteries went in at different times
+        dice = Random(f"{self.plan.seed}-{sensor.mac}-{at}-gap")
+        first = sensor.mac not in self.begun
+        self.begun.add(sensor.mac)
+        gap = self.plan.interval * (dice.uniform(0.5, 1) if first else dice.uniform(0.999, 1.001))
+        self._push(at + round(gap * 1000), self._send, sensor, number + 1)
+
+    def _hear(self, at: int, gateway: Gateway, heard: Heard) -> Message | None:
+        message = gateway.hear(at, heard)
+        if len(gateway.batch) == 1:
+            self._push(at + gateway.script.wait, self._flush, gateway, gateway.batch_number)
+        return message
+
+    def _flush(self, at: int, gateway: Gateway, batch_number: int) -> Message | None:
+        # a batch that filled up went out before its time; its timer then finds another number
+        return gateway.flush(at) if batch_number == gateway.batch_number and gateway.batch else None
+
+    def _beat(self, at: int, gateway: Gateway) -> Message | None:
+        if self._over(at):
+            return None
+        self._push(at + HEARTBEAT, self._beat, gateway)
+        return gateway.beat(at)
+
+
+def _receive(plan: Plan, beacon: Beacon, place: _Range) -> Iterator[Heard]:
+    """The copies of a beacon that one gateway gets: its own losses, delays and loudness."""
+    dice = Random(f"{plan.seed}-{beacon.sensor}-{beacon.sent_at}-{place.gateway.index}")
+    for copy in range(COPIES):
+        lost, delay, rssi = dice.random() < plan.loss, dice.randrange(0, 30, STEP), place.rssi + round(dice.gauss(0, 3))
+        if not lost:
+            yield Heard(beacon.sent_at + copy * COPY_GAP + delay, rssi, beacon)
+
+
+def parse_formats(text: str) -> tuple[str, ...]:
+    """`mixed`, or names separated by commas. Raises ValueError for an unknown one."""
+    names = tuple(FORMATS) if text == "mixed" else tuple(text.split(","))
+    for name in names:
+        if name not in FORMATS:
+            raise ValueError(f"no format {name!r}; there are mixed, {', '.join(FORMATS)}")
+    return names

@@ -1,0 +1,49 @@
+"""An idle consumer of the embedded broker asks ten times a second, not a thousand times, and still hears at once."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.consumer.fetcher import Fetcher
+
+from runtime.kafka import PATIENCE_SECONDS, fetch_patiently
+
+SECONDS = 1.0
+
+
+async def idle_fetches(broker: str, topic: str) -> int:
+    """How many fetches a consumer with nothing to do sends in a second; checks that a record still comes through."""
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=broker, auto_offset_reset="earliest")
+    producer = AIOKafkaProducer(bootstrap_servers=broker)
+    await producer.start()
+    await producer.send_and_wait(topic, b"1")
+    await consumer.start()
+    sent: list[float] = []
+    send = consumer._client.send
+
+    async def counted(*args: Any, **kwargs: Any) -> Any:
+        sent.append(time.monotonic())
+        return await send(*args, **kwargs)
+
+    try:
+        await asyncio.wait_for(consumer.getone(), 10)
+        consumer._client.send = counted
+        await consumer.getmany(timeout_ms=int(SECONDS * 1000))
+        fetches = len(sent)
+        await producer.send_and_wait(topic, b"2")
+        await asyncio.wait_for(consumer.getone(), 10)
+        return fetches
+    finally:
+        await consumer.stop()
+        await producer.stop()
+
+
+async def test_an_idle_consumer_does_not_spin(kafka: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Fetcher, "_proc_fetch_request", Fetcher._proc_fetch_request)  # undone after the test
+    most = 2 * SECONDS / PATIENCE_SECONDS
+    assert await idle_fetches(kafka, topic_prefix + "spinning") > most
+    fetch_patiently()
+    fetch_patiently()
+    assert await idle_fetches(kafka, topic_prefix + "patient") <= most

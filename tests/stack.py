@@ -1,0 +1,85 @@
+"""The whole of `bluflow run` on free ports, as its user starts it; ends with the test."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+
+from cli.child import spawn
+from tests.conftest import find_free_port
+
+# what a child's command line shows, by its name on the screen
+CHILDREN = {
+    "kafka": "noida-db",
+    "mqtt": "iotcore",
+    "bridge": "bridge",
+    "worker": "streams",
+    "sinks": "streams.sinks",
+    "api": "api",
+}
+
+
+class Stack:
+    """A running stack: its addresses, its API, its children."""
+
+    def __init__(self, data: Path, supervisor: "subprocess.Popen[bytes]", ports: dict[str, int]) -> None:
+        self.data, self.supervisor, self.ports = data, supervisor, ports
+        self.mqtt = f"127.0.0.1:{ports['RUN_MQTT_PORT']}"
+        self.kafka = f"127.0.0.1:{ports['RUN_KAFKA_PORT']}"
+        self.api = httpx.Client(base_url=f"http://127.0.0.1:{ports['API_PORT']}", timeout=5)
+
+    def get(self, path: str) -> httpx.Response | None:
+        """The API's answer; None while it is away."""
+        try:
+            return self.api.get(path)
+        except httpx.TransportError:
+            return None
+
+    def child(self, name: str) -> psutil.Process:
+        """The child's process as it is now."""
+        for process in psutil.Process(self.supervisor.pid).children():
+            words = process.cmdline()
+            if CHILDREN[name] in words or any(word.endswith("/" + CHILDREN[name]) for word in words):
+                return process
+        raise LookupError(name)
+
+    def screen(self) -> str:
+        """What the supervisor has printed so far."""
+        return (self.data / "screen").read_text()
+
+
+def until(condition: Callable[[], object], seconds: float, what: str) -> None:
+    """Poll until the condition holds; fails the test when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.1)
+
+
+@contextmanager
+def running_stack(data: Path, **env: str) -> Iterator[Stack]:
+    """Start it, wait until the API is ready, stop it with Ctrl-C at the end."""
+    names = ("RUN_KAFKA_PORT", "RUN_MQTT_PORT", "BRIDGE_PORT", "STREAMS_PORT", "SINKS_PORT", "API_PORT")
+    ports = {name: find_free_port() for name in names}
+    environment = {**os.environ, **{name: str(port) for name, port in ports.items()}, "BLUFLOW_DATA": str(data), **env}
+    data.mkdir(exist_ok=True)
+    with (data / "screen").open("ab") as screen:
+        supervisor = spawn([sys.executable, "-m", "cli", "run"], env=environment, stdout=screen, stderr=screen)
+    stack = Stack(data, supervisor, ports)
+    try:
+        until(lambda: "bluflow runs" in stack.screen(), 60, f"start: {stack.screen()}")
+        yield stack
+    finally:
+        stack.api.close()
+        supervisor.send_signal(2)
+        try:
+            supervisor.wait(60)
+        finally:
+            supervisor.kill()
+            supervisor.wait()
