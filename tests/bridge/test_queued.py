@@ -1,0 +1,138 @@
+"""Which frames had waited in the MQTT broker: the markers, against a broker that answers as the test wants."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from paho.mqtt.client import MQTTMessage
+
+import bridge.subscriber
+from bridge.in_flight import InFlight
+from bridge.route import Filters, is_own, marker_topics
+from bridge.settings import BridgeSettings
+from bridge.subscriber import Subscriber
+from tests.bridge.conftest import until
+from tests.bridge.scripted import Connection, ScriptedBroker
+
+TOPIC = b"gw/events/rpc"
+
+
+class Listener:
+    """A subscriber without Kafka: keeps (payload, queued) of frames, acks markers at once and frames when told."""
+
+    def __init__(self, settings: BridgeSettings) -> None:
+        self.frames: list[tuple[bytes, bool]] = []
+        self.acks: list[Callable[[], None]] = []
+        self.subscriber = Subscriber(settings, InFlight(1000, 1 << 20), self._arrived)
+
+    def _arrived(self, message: MQTTMessage, queued: bool, ack: Callable[[], None]) -> None:
+        if is_own(message.topic):
+            ack()
+            return
+        self.frames.append((bytes(message.payload), queued))
+        self.acks.append(ack)
+
+
+@pytest.fixture
+async def kept_session() -> AsyncIterator[ScriptedBroker]:
+    async with ScriptedBroker(session_present=True) as broker:
+        yield broker
+
+
+@pytest.fixture
+async def listener(kept_session: ScriptedBroker, request: pytest.FixtureRequest) -> AsyncIterator[Listener]:
+    filters = getattr(request, "param", ["#"])
+    listener = Listener(BridgeSettings(mqtt=kept_session.address, subscriptions=filters))
+    task = asyncio.create_task(listener.subscriber.run())
+    yield listener
+    listener.subscriber.pause()
+    await listener.subscriber.leave()
+    await task
+
+
+async def marked(broker: ScriptedBroker, number: int = 0) -> Connection:
+    """The connection, once it has sent its markers."""
+    await until(lambda: len(broker.connections) > number and broker.connections[number].markers())
+    return broker.connections[number]
+
+
+async def test_frames_are_queued_until_the_marker_of_this_connection_is_back(
+    kept_session: ScriptedBroker, listener: Listener
+) -> None:
+    first = await marked(kept_session)
+    first.publish(TOPIC, b"1 waited", 1)
+    first.echo(first.markers()[0], 2)
+    first.publish(TOPIC, b"1 live", 3)
+    await until(lambda: len(listener.frames) == 2)
+    first.cut()
+    second = await marked(kept_session, 1)
+    second.echo(first.markers()[0], 1)  # it had been queued itself, and says nothing of this connection
+    second.publish(TOPIC, b"2 waited", 2)
+    second.echo(second.markers()[0], 3)
+    second.publish(TOPIC, b"2 live", 4)
+    await until(lambda: len(listener.frames) == 4)
+    assert listener.frames == [(b"1 waited", True), (b"1 live", False), (b"2 waited", True), (b"2 live", False)]
+
+
+@pytest.mark.parametrize("listener", [["+/events/rpc", "+/status/#"]], indirect=True)
+async def test_every_filter_has_a_marker_and_all_must_come_back(
+    kept_session: ScriptedBroker, listener: Listener
+) -> None:
+    mqtt = await marked(kept_session)
+    await until(lambda: len(mqtt.markers()) == 2)
+    assert {topic for topic, _ in mqtt.markers()} == {"bluflow/events/rpc", "bluflow/status/marker"}
+    mqtt.echo(mqtt.markers()[0], 1)
+    mqtt.publish(TOPIC, b"waited", 2)
+    mqtt.echo(mqtt.markers()[1], 3)
+    mqtt.publish(TOPIC, b"live", 4)
+    await until(lambda: len(listener.frames) == 2)
+    assert listener.frames == [(b"waited", True), (b"live", False)]
+
+
+async def test_after_a_stall_frames_are_queued_again(
+    kept_session: ScriptedBroker, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While Kafka took nothing we acked nothing, so the broker held frames back: on the same connection."""
+    monkeypatch.setattr(bridge.subscriber, "STALLED", 1.5)
+    mqtt = await marked(kept_session)
+    mqtt.echo(mqtt.markers()[0], 1)
+    mqtt.publish(TOPIC, b"live", 2)
+    await until(lambda: listener.acks)
+    arrived = time.monotonic()
+    await until(lambda: time.monotonic() > arrived + 1.6)
+    listener.acks[0]()
+    assert not listener.subscriber.caught_up.is_set()
+    await until(lambda: len(mqtt.markers()) == 2)
+    await until(lambda: mqtt.puback == [1, 2])
+    mqtt.publish(TOPIC, b"waited", 3)
+    mqtt.echo(mqtt.markers()[1], 4)
+    await asyncio.wait_for(listener.subscriber.caught_up.wait(), 5)
+    mqtt.publish(TOPIC, b"live again", 5)
+    await until(lambda: len(listener.frames) == 3)
+    assert listener.frames == [(b"live", False), (b"waited", True), (b"live again", False)]
+
+
+async def test_a_marker_that_got_lost_is_sent_again(
+    kept_session: ScriptedBroker, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge.subscriber, "_MARKER_AGAIN", 0.1)
+    mqtt = await marked(kept_session)
+    await until(lambda: len(mqtt.markers()) == 2)
+    assert mqtt.markers()[0] == mqtt.markers()[1]
+
+
+@pytest.mark.parametrize(
+    ("filters", "topics"),
+    [
+        (["#"], ["bluflow/bridge/me/marker"]),
+        (["+/events/rpc", "+/online"], ["bluflow/events/rpc", "bluflow/online"]),
+        (["+/status/#", "+/+", "+"], ["bluflow/status/marker", "bluflow/marker", "bluflow/bridge/me/marker"]),
+        (["home/+/events/rpc", "gw/#"], ["bluflow/bridge/me/marker"]),
+    ],
+)
+def test_marker_topics_are_our_own_and_pass_their_filter(filters: list[str], topics: list[str]) -> None:
+    assert marker_topics("me", filters) == topics
+    assert all(is_own(topic) for topic in topics)
+    for topic in topics:
+        assert topic == "bluflow/bridge/me/marker" or Filters(filters).match(topic)
