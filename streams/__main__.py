@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 import sys
 
 import faust
@@ -33,12 +34,24 @@ async def wait_for_places(settings: StreamsSettings) -> Places:
         await asyncio.sleep(RETRY_SECONDS)
 
 
+def check_port(settings: StreamsSettings) -> None:
+    """Whether the health page's port is free; one line and exit 2 if not. Faust would bury it in a traceback."""
+    try:
+        socket.create_server((settings.host, settings.port)).close()
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]
+        place = f"{settings.host}:{settings.port}"
+        sys.stderr.write(f"bluflow: worker cannot listen on {place}: {reason}; set STREAMS_PORT\n")
+        raise SystemExit(2) from None
+
+
 def main() -> None:
     """The worker, until SIGTERM."""
     if sys.argv[1:] not in ([], ["worker"]):
         sys.stderr.write("bluflow: use: python -m streams worker\n")
         raise SystemExit(2)
     settings = load_or_exit(StreamsSettings)
+    check_port(settings)
     setup_logging(settings.log_level)
     fetch_patiently()
     places = asyncio.run(wait_for_places(settings))
