@@ -101,6 +101,14 @@ class Settings(BaseSettings):
 S = TypeVar("S", bound=Settings)
 
 
+def _is_secret(kind: type[Settings], name: str) -> bool:
+    """Whether the value under that name, or under an alias of it, must not be shown."""
+    return any(
+        "Secret" in str(field.annotation) and name in (field_name, field.validation_alias, field_name.upper())
+        for field_name, field in kind.model_fields.items()
+    )
+
+
 def load(kind: type[S]) -> S:
     """The effective settings of one process. Raises SettingsError with one line that names the first bad one."""
     try:
@@ -108,7 +116,10 @@ def load(kind: type[S]) -> S:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"setting {name}: {first['msg']} (given: {str(first['input'])[:80]!r})") from None
+        text = first["msg"].removeprefix("Value error, ")
+        if isinstance(first["input"], (str, int, float)) and not _is_secret(kind, name):
+            text += f" (given: {str(first['input'])[:80]!r})"
+        raise SettingsError(f"setting {name}: {text}") from None
 
 
 def load_or_exit(kind: type[S]) -> S:

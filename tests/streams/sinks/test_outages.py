@@ -118,20 +118,28 @@ async def test_a_stop_during_an_outage_is_prompt_and_commits_nothing(pipeline: P
 async def test_a_group_of_two_writes_everything_once_whoever_comes_and_goes(
     pipeline: Pipeline, assignments: list[str]
 ) -> None:
-    settings = pipeline.settings.model_copy(update={"member_id": "", "batch_records": 10, "batch_seconds": 0.0})
+    settings = pipeline.settings.model_copy(update={"member_id": "", "batch_records": 10, "session_seconds": 6.0})
     sensors = [f"7c:c6:b6:00:00:{number:02x}" for number in range(16)]
 
     async def send(minutes: range) -> None:
         await pipeline.send(READINGS, [reading_message(m, sensor=s) for m in minutes for s in sensors])
 
-    async def rebalanced() -> bool:
-        return len([sink for sink in assignments if sink == "history"]) >= 3  # one alone, then both
+    def assigned(times: int) -> Callable[[], Any]:
+        async def so_often() -> bool:
+            return assignments.count("history") == times
 
+        return so_often
+
+    # Rebalances find no commit on its way: a member whose commit is refused joins anew, and this broker, unlike
+    # Kafka, never forgets who it was before.
     async with running(settings):
         await send(range(20))
+        await until(committed(pipeline, "history", 20 * 16))
         async with running(settings):
-            await until(rebalanced)
+            await until(assigned(3))  # one alone, then both
             await send(range(20, 40))
+            await until(committed(pipeline, "history", 40 * 16))
+        await until(assigned(4))
         await send(range(40, 60))
         await until(committed(pipeline, "history", 60 * 16))
     for sensor in sensors:

@@ -60,7 +60,7 @@ async def test_after_a_kill_every_reading_is_there_once(pipeline: Pipeline, star
     """Killed again and again in the middle of the work, with small batches so that there is a middle."""
     await pipeline.send(READINGS, [reading_message(number) for number in range(3000)])
     await pipeline.send(RAW_FRAMES, [frame_message(number) for number in range(3000)])
-    for wanted in (1, 1000, 2000):
+    for wanted in (1, 1500):
         child = start(SINKS_BATCH_RECORDS="20")
 
         async def some(count: int = wanted) -> bool:
@@ -141,6 +141,24 @@ async def test_only_the_rejected_reading_of_a_batch_is_dead(pipeline: Pipeline, 
     assert await pipeline.readings() == [reading(number) for number in good]
 
 
+async def test_without_a_broker_it_lives_says_so_and_stops_when_told(
+    pipeline: Pipeline, start: Callable[..., Any], free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    child = start(BROKER=f"127.0.0.1:{free_port()}")
+
+    async def says_why() -> bool:
+        status, text = await pipeline.page("/health/ready")
+        return status == 503 and "history: Kafka at" in text and "archive: Kafka at" in text
+
+    await until(says_why)
+    assert (await pipeline.page("/health/live"))[0] == 200
+    assert 'bluflow_sink_failing{sink="archive"} 1.0' in (await pipeline.page("/metrics"))[1]
+    child.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(child.wait, 5) == 0
+    log = (tmp_path / "sinks.log").read_text().splitlines()
+    assert len(log) == 2  # once for each sink, however often it was tried
+
+
 async def test_what_cannot_be_used_is_one_line_and_exit_2(
     pipeline: Pipeline, start: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -149,14 +167,14 @@ async def test_what_cannot_be_used_is_one_line_and_exit_2(
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        for environment, words in (
-            ({"SINKS_PORT": str(taken.getsockname()[1])}, "health page on 127.0.0.1"),
-            ({"SINKS_BATCH_RECORDS": "0"}, "batch_records"),
-            ({"BLUFLOW_DATA": str(blocked)}, "data folder"),
-        ):
-            (tmp_path / "sinks.log").unlink(missing_ok=True)
-            child = start(**environment)
-            assert await asyncio.to_thread(child.wait, 20) == 2
-            [line] = (tmp_path / "sinks.log").read_text().splitlines()
-            assert line.startswith("bluflow: ")
-            assert words in line
+        expected = {
+            "health page on 127.0.0.1": {"SINKS_PORT": str(taken.getsockname()[1])},
+            "batch_records": {"SINKS_BATCH_RECORDS": "0"},
+            "data folder": {"BLUFLOW_DATA": str(blocked)},
+        }
+        children = [start(**environment) for environment in expected.values()]
+        assert [await asyncio.to_thread(child.wait, 20) for child in children] == [2, 2, 2]
+    lines = (tmp_path / "sinks.log").read_text().splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith("bluflow: ") for line in lines)
+    assert all(any(words in line for line in lines) for words in expected)
