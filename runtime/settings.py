@@ -50,7 +50,12 @@ class YamlSource(PydanticBaseSettingsSource):
         if not isinstance(tree, dict) or not isinstance(own or {}, dict):
             raise SettingsError(f"{path}: settings must be names with values")
         known = {name: value for name, value in tree.items() if name in Settings.model_fields}
-        return {**known, **(own or {})}
+        return {self._key(name): value for name, value in {**known, **(own or {})}.items()}
+
+    def _key(self, name: str) -> str:
+        """The key that the environment uses for the field: under another, both would count, as two fields."""
+        field = self.settings_cls.model_fields.get(name)
+        return field.validation_alias if field and isinstance(field.validation_alias, str) else name
 
 
 class Settings(BaseSettings):

@@ -2,10 +2,14 @@
 
 import asyncio
 import logging
+import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any
 
 import pytest
@@ -146,54 +150,69 @@ async def test_a_group_of_two_writes_everything_once_whoever_comes_and_goes(
         assert await pipeline.readings(sensor) == [reading(number, sensor=sensor) for number in range(60)]
 
 
+class OwnBroker:
+    """A broker of one test's own, which can be killed and put back to what it was before."""
+
+    def __init__(self, port: int, folder: Path) -> None:
+        self.address = f"127.0.0.1:{port}"
+        self.saved = folder.with_name("saved")
+        self._port, self._folder = port, folder
+        self._child: Any = None
+
+    def start(self) -> None:
+        self._folder.mkdir(exist_ok=True)
+        self._child = spawn(kafka_command(self._port, self._folder), stdout=DEVNULL, stderr=DEVNULL)
+        wait_until_accepts(self.address)
+
+    def kill(self) -> None:
+        self._child.kill()
+        self._child.wait()
+
+    async def written_since(self, moment: float) -> bool:
+        return any(file.stat().st_mtime > moment for file in self._folder.rglob("*") if file.is_file())
+
+    def save(self) -> None:
+        shutil.copytree(self._folder, self.saved)
+
+    def lose_what_came_after_saving(self) -> None:
+        shutil.rmtree(self._folder)
+        shutil.copytree(self.saved, self._folder)
+
+
 @pytest.fixture
-def own_broker(free_port: Callable[[], int], tmp_path: Path) -> Any:
-    """Starts a broker of this test's own; called again, it starts it again on the same folder."""
-    port = free_port()
-    folder = tmp_path / "kafka"
-    folder.mkdir()
-    children: list[Any] = []
-
-    def start() -> tuple[str, Any]:
-        with (tmp_path / "kafka.log").open("ab") as log:
-            children.append(spawn(kafka_command(port, folder), stdout=log, stderr=log))
-        wait_until_accepts(f"127.0.0.1:{port}")
-        return f"127.0.0.1:{port}", children[-1]
-
-    yield start
-    for child in children:
-        child.kill()
-        child.wait()
+def own_broker(free_port: Callable[[], int], tmp_path: Path) -> Iterator[OwnBroker]:
+    broker = OwnBroker(free_port(), tmp_path / "kafka")
+    broker.start()
+    yield broker
+    broker.kill()
 
 
-async def test_a_broker_that_is_killed_and_comes_back_without_its_tail(
-    own_broker: Callable[[], tuple[str, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+async def test_a_broker_that_comes_back_without_its_tail(
+    own_broker: OwnBroker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It hands the lost offsets out again. With an overlap the archive holds what was there before and after."""
-    address, child = own_broker()
-    settings = SinkSettings(broker=address, data=tmp_path / "data", member_id="test", overlap_records=1000)
+    """It hands the lost offsets out again, to other records. The archive holds the ones and the others."""
+    settings = SinkSettings(broker=own_broker.address, data=tmp_path / "data", member_id="test")
     pipeline = Pipeline(settings)
-    await ensure_topics(address, TOPICS, settings.topic_prefix, embedded=True)
+    await ensure_topics(own_broker.address, TOPICS, settings.topic_prefix, embedded=True)
     caplog.set_level(logging.INFO, "bluflow.sinks")
     async with running(settings) as sinks:
         await pipeline.send(RAW_FRAMES, [frame_message(number) for number in range(50)])
         await until(committed(pipeline, "archive", 50))
-        await asyncio.sleep(2)  # the broker saves about once a second
-        await pipeline.send(RAW_FRAMES, [frame_message(number) for number in range(50, 60)])
-
-        async def stored() -> bool:
-            return len(await pipeline.archived()) == 60
-
-        await until(stored)
-        child.kill()
-        child.wait()
+        moment = time.time()
+        await pipeline.send(RAW_FRAMES, [frame_message(50)])
+        await until(partial(own_broker.written_since, moment))
+        own_broker.save()
+        await pipeline.send(RAW_FRAMES, [frame_message(number) for number in range(51, 60)])
+        await until(committed(pipeline, "archive", 60))
+        own_broker.kill()
+        own_broker.lose_what_came_after_saving()
 
         async def away() -> bool:
             return bool(sinks.archive.problem and sinks.history.problem)
 
         await until(away)
-        assert "Kafka" in str(sinks.archive.problem)
-        own_broker()
+        assert "archive: Kafka at " in str(sinks.archive.problem)
+        own_broker.start()
         await pipeline.send(RAW_FRAMES, [frame_message(number) for number in range(60, 130)])
         await pipeline.send(READINGS, [reading_message(0)])
 
@@ -203,7 +222,24 @@ async def test_a_broker_that_is_killed_and_comes_back_without_its_tail(
         await until(all_there)
         assert sinks.archive.problem is None
     assert [one.value for one in await pipeline.archived()] == [frame_message(number).value for number in range(130)]
+    with closing(sqlite3.connect(pipeline.archive_file)) as archive:
+        [offsets] = archive.execute("SELECT count(DISTINCT raw_offset) FROM record").fetchone()
+    assert offsets < 130  # it did hand some out again
     said = [record.message for record in caplog.records if "archive: Kafka" in record.message]
     assert len(said) == 2
     assert "is away" in said[0]
     assert "is back" in said[1]
+
+
+@pytest.mark.parametrize(("overlap", "again"), [(0, []), (5, range(15, 20)), (100, range(20))])
+async def test_the_overlap_is_read_again(pipeline: Pipeline, overlap: int, again: Sequence[int]) -> None:
+    settings = pipeline.settings.model_copy(update={"overlap_records": overlap})
+    await pipeline.send(RAW_FRAMES, [frame_message(number) for number in range(20)])
+    async with running(settings):
+        await until(committed(pipeline, "archive", 20))
+    for file in settings.data.iterdir():
+        file.unlink()
+    async with running(settings):
+        await pipeline.send(RAW_FRAMES, [frame_message(20)])
+        await until(committed(pipeline, "archive", 21))
+    assert [one.value for one in await pipeline.archived()] == [frame_message(n).value for n in [*again, 20]]
