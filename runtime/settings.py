@@ -106,12 +106,15 @@ class Settings(BaseSettings):
 S = TypeVar("S", bound=Settings)
 
 
-def _is_secret(kind: type[Settings], name: str) -> bool:
-    """Whether the value under that name, or under an alias of it, must not be shown."""
-    return any(
-        "Secret" in str(field.annotation) and name in (field_name, field.validation_alias, field_name.upper())
-        for field_name, field in kind.model_fields.items()
-    )
+def _name(kind: type[Settings], given: str) -> str:
+    """The field's own name for a name or alias, as errors give it."""
+    aliases = {field.validation_alias: name for name, field in kind.model_fields.items()}
+    return aliases.get(given, given)
+
+
+def _annotation(kind: type[Settings], name: str) -> object:
+    field = kind.model_fields.get(name)
+    return field.annotation if field else None
 
 
 def load(kind: type[S]) -> S:
@@ -120,9 +123,9 @@ def load(kind: type[S]) -> S:
         return kind()
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
+        name = _name(kind, ".".join(str(part) for part in first["loc"]))
         text = first["msg"].removeprefix("Value error, ")
-        if isinstance(first["input"], (str, int, float)) and not _is_secret(kind, name):
+        if isinstance(first["input"], (str, int, float)) and "Secret" not in str(_annotation(kind, name)):
             text += f" (given: {str(first['input'])[:80]!r})"
         raise SettingsError(f"setting {name}: {text}") from None
 

@@ -28,7 +28,7 @@ def assert_one_line(run: "subprocess.CompletedProcess[str]", *words: str) -> Non
 @pytest.mark.parametrize(
     ("env", "words"),
     [
-        ({"BROKER": "nowhere"}, ("BROKER", "nowhere")),
+        ({"BROKER": "nowhere"}, ("broker", "nowhere")),
         ({"STREAMS_SESSION_SECONDS": "3"}, ("session_seconds", "6")),
         ({"BLUFLOW_CONFIG": "/no/such.yaml"}, ("/no/such.yaml",)),
     ],
