@@ -3,6 +3,7 @@
 import sys
 from functools import partial
 
+from runtime.kafka import fetch_patiently
 from runtime.process import run
 from runtime.settings import SettingsError, load_or_exit
 from streams.sinks.app import app
@@ -11,6 +12,7 @@ from streams.sinks.settings import SinkSettings
 
 def main() -> None:
     settings = load_or_exit(SinkSettings)
+    fetch_patiently()
     try:
         run(partial(app, settings), log_level=settings.log_level)
     except SettingsError as error:

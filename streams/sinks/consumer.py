@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
@@ -15,6 +15,7 @@ from streams.sinks import metrics
 from streams.sinks.condition import Condition, log
 from streams.sinks.settings import SinkSettings
 
+T = TypeVar("T")
 Batch = dict[TopicPartition, list[ConsumerRecord]]
 
 POLL = 0.5  # seconds that a poll waits for the first record
@@ -33,6 +34,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is un
         self._settings = settings
         self._kafka = kafka
         self._ask_at = 0.0
+        self._late: set[asyncio.Task[Any]] = set()
         session = int(settings.session_seconds * 1000)
         self._consumer: Any = AIOKafkaConsumer(
             bootstrap_servers=settings.broker,
@@ -50,8 +52,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is un
     async def __aenter__(self) -> Self:
         self._consumer.subscribe([self._topic], listener=self)
         try:
-            async with asyncio.timeout(JOIN):
-                await self._consumer.start()
+            await self._answer(self._consumer.start(), JOIN)
         except BaseException:
             await self._leave()
             raise
@@ -85,8 +86,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is un
         if not offsets:
             return
         try:
-            async with asyncio.timeout(PATIENCE):
-                await self._consumer.commit(offsets)
+            await self._answer(self._consumer.commit(offsets), PATIENCE)
         except (CommitFailedError, IllegalStateError) as error:
             log.info("%s: a rebalance came before the commit, the new owner writes again: %s", self._sink, error)
 
@@ -124,26 +124,46 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is un
 
     async def _poll(self, seconds: float, most: int) -> Batch:
         await self._ask()
-        async with asyncio.timeout(JOIN):  # while a rebalance goes on, getmany waits for its end
-            batch: Batch = await self._consumer.getmany(timeout_ms=int(seconds * 1000), max_records=most)
-        return batch
+        # While a rebalance goes on, getmany waits for its end.
+        return await self._answer(self._consumer.getmany(timeout_ms=int(seconds * 1000), max_records=most), JOIN)
 
     async def _ask(self) -> None:
         """Look at the topic's end from time to time: polling alone never says that Kafka is away."""
         if time.monotonic() < self._ask_at:
             return
         assigned = self._consumer.assignment()
-        async with asyncio.timeout(PATIENCE):
-            ends = await self._consumer.end_offsets(assigned) if assigned else {}
+        if assigned:
+            ends = await self._answer(self._consumer.end_offsets(assigned), PATIENCE)
             with contextlib.suppress(IllegalStateError):  # revoked meanwhile: the next look counts
-                taken = [await self._consumer.position(partition) for partition in ends]
+                taken = [await self._answer(self._consumer.position(partition), PATIENCE) for partition in assigned]
                 metrics.LAG.labels(self._sink).set(max(0, sum(ends.values()) - sum(taken)))
         self._kafka.works()
         self._ask_at = time.monotonic() + ASK_EVERY
 
     async def _leave(self) -> None:
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self._consumer.stop()
-        except (KafkaError, OSError, TimeoutError) as error:
-            log.info("%s: left without saying goodbye: %r", self._sink, error)
+        """Close everything. aiokafka's stop() breaks off at a fetch that it has cancelled itself, and leaves the rest
+        open; and a call that was given up would connect anew. There is no public way; its version is pinned.
+        """
+        with contextlib.suppress(KafkaError, OSError, TimeoutError):  # without a goodbye, the session runs out
+            await self._answer(self._consumer.stop(), PATIENCE)
+        rest = self._late | (self._consumer._fetcher._pending_tasks if self._consumer._fetcher else set())
+        for task in rest:
+            task.cancel()
+        if rest:
+            await asyncio.wait(rest, timeout=PATIENCE)
+        await self._consumer._client.close()
+
+    async def _answer(self, call: Coroutine[Any, Any, T], seconds: float) -> T:
+        """What the call gives. Raises TimeoutError, and then leaves the call alone rather than cancel it.
+
+        Calls of one aiokafka client wait for the same futures: cancelling one cancels its coordinator and its stop().
+        """
+        task = asyncio.create_task(call)
+        self._late.add(task)
+        await asyncio.wait({task}, timeout=seconds)
+        if not task.done():
+            raise TimeoutError(f"no answer within {seconds:.0f} s")
+        self._late.discard(task)
+        if task.cancelled():
+            raise KafkaError("the client gave up")
+        return task.result()

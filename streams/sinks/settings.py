@@ -23,7 +23,7 @@ class SinkSettings(Settings):
         description="stable name of this process in its groups, so that one that comes back has its partitions at "
         "once; the embedded broker needs it, it never forgets a dead member; no two processes may share one",
     )
-    session_seconds: float = Field(10, ge=1, le=300, description="a process not heard for so long loses its partitions")
+    session_seconds: float = Field(10, ge=6, le=60, description="a process not heard for so long loses its partitions")
     overlap_records: int = Field(
         0,
         ge=0,

@@ -39,7 +39,7 @@ async def write_all_but_rejected(
 ) -> list[tuple[int, str]]:
     """Write all that can be written; the index and the reason of each item that never can.
 
-    Halves a rejected batch down to the bad ones: 13 writes for one bad item among 5000. Raises StoreUnavailable.
+    Halves a rejected batch down to the bad ones: some 25 writes for one bad item among 5000. Raises StoreUnavailable.
     """
     try:
         await write(items)

@@ -53,7 +53,7 @@ async def test_a_single_reading_is_stored_within_a_second(pipeline: Pipeline, st
             return len(await pipeline.readings()) == count
 
         await until(stored)
-        assert time.monotonic() - sent < 1.5  # the test's own producer and looks included
+        assert time.monotonic() - sent < 2  # the test's own producer and looks included
 
 
 async def test_after_a_kill_every_reading_is_there_once(pipeline: Pipeline, start: Callable[..., Any]) -> None:

@@ -1,0 +1,28 @@
+"""The Prometheus page."""
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from api.problems import described
+from api.services import Use
+
+router = APIRouter(tags=["metrics"])
+
+
+@router.get(
+    "/metrics",
+    summary="Prometheus metrics",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "In the Prometheus text format: values of sensors that are not stale (°C, %), last-seen of "
+            "all (unix seconds), and the API's own metrics",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        },
+        **described(),
+    },
+)
+def get_metrics(services: Use) -> Response:
+    """Built at the scrape: a stale sensor's values are absent, its last-seen stays."""
+    return Response(generate_latest(services.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

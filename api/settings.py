@@ -1,0 +1,23 @@
+"""What the API can be told: section `api` of `bluflow.yaml`, or `API_*` in the environment."""
+
+from typing import ClassVar
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from runtime.settings import Settings
+
+
+class ApiSettings(Settings):
+    """The API's own settings beside the common ones."""
+
+    section: ClassVar[str] = "api"
+    model_config = SettingsConfigDict(env_prefix="API_")
+
+    port: int = Field(8000, ge=1, le=65535, description="TCP port of REST, metrics and health")
+    stale_seconds: float = Field(
+        300, gt=0, description="a sensor not seen for longer has no values in the metrics, only its last-seen"
+    )
+    check_seconds: float = Field(
+        2, gt=0, description="how often the broker is asked whether it is there and still has what was read"
+    )

@@ -1,0 +1,107 @@
+"""The archive: every raw record for as long as it is kept. Where the broker forgets, this is the log of record."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import NamedTuple
+
+from history.database import Database, Schema, int64
+from history.packing import pack, unpack
+from schemas.frame import Headers
+
+# The identity holds more than the offset: a broker that lost its tail hands the same offsets out again, to other
+# records. It begins with the time, so that rows are appended in the order in which a replay reads them.
+SCHEMA = Schema(
+    version=1,
+    tables="""
+    CREATE TABLE IF NOT EXISTS record (
+        received_at INTEGER NOT NULL, raw_partition INTEGER NOT NULL, raw_offset INTEGER NOT NULL,
+        digest INTEGER NOT NULL, packed BLOB NOT NULL,
+        PRIMARY KEY (received_at, raw_partition, raw_offset, digest)
+    ) WITHOUT ROWID;
+    """,
+)
+PAGE = 1000  # records; some 0.5 MB unpacked
+
+_INSERT = "INSERT OR IGNORE INTO record VALUES (?, ?, ?, ?, ?)"
+_PAGE = """
+    SELECT received_at, raw_partition, raw_offset, digest, packed FROM record
+    WHERE (received_at, raw_partition, raw_offset, digest) > (?, ?, ?, ?) AND received_at < ?
+    ORDER BY received_at, raw_partition, raw_offset, digest LIMIT ?
+"""
+_PRUNE = """
+    DELETE FROM record WHERE (received_at, raw_partition, raw_offset, digest) IN (
+        SELECT received_at, raw_partition, raw_offset, digest FROM record
+        WHERE received_at < ? ORDER BY received_at LIMIT ?)
+"""
+
+
+class RawRecord(NamedTuple):
+    """A record of raw-frames, a frame or a tick, exactly as it was written to its partition."""
+
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class Placed(NamedTuple):
+    """A raw record with its place in the log: its offset and when the bridge received it (unix milliseconds)."""
+
+    offset: int
+    received_at: int
+    record: RawRecord
+
+
+class Archive:
+    """The raw records in one SQLite file; one process writes, any number read."""
+
+    def __init__(self, path: Path, *, busy_timeout: float = 2.0, page: int = PAGE) -> None:
+        self._database = Database(path, SCHEMA, busy_timeout=busy_timeout)
+        self._page = page
+
+    async def write(self, records: Sequence[Placed]) -> None:
+        """Return once all of them are durable; one that is there already changes nothing.
+
+        Raises StoreUnavailable or ReadingRejected; then none is stored.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(_INSERT, [_row(placed) for placed in records])
+
+        await self._database.write(work)
+
+    def read(self, start: int, end: int) -> Iterator[RawRecord]:
+        """The records with start <= received_at < end (unix milliseconds), in the order received; for a replay.
+
+        It blocks for each page of a thousand, and takes no notice of what is written behind it meanwhile. Raises
+        StoreUnavailable, and ValueError for a row that a newer version packed.
+        """
+        after: tuple[int, int, int, int] = (int64(start - 1), 2**62, 0, 0)
+        while True:
+            with self._database.read() as connection:
+                rows = connection.execute(_PAGE, (*after, int64(end), self._page)).fetchall() if connection else []
+            for _, partition, _, _, packed in rows:
+                key, headers, value = unpack(packed)
+                yield RawRecord(partition, key, value, headers)
+            if len(rows) < self._page:
+                return
+            after = rows[-1][:4]
+
+    async def prune(self, before: int, *, most: int = 1000) -> int:
+        """Delete up to `most` records that were received before `before` (unix milliseconds); says how many.
+
+        Small steps, because nothing is archived meanwhile. Raises StoreUnavailable.
+        """
+        return await self._database.write(lambda connection: connection.execute(_PRUNE, (before, most)).rowcount)
+
+    async def close(self) -> None:
+        """Release the file."""
+        await self._database.close()
+
+
+def _row(placed: Placed) -> tuple[int, int, int, int, bytes]:
+    packed = pack(placed.record.key, placed.record.headers, placed.record.value)
+    digest = int.from_bytes(blake2b(packed, digest_size=8).digest(), "big", signed=True)
+    return placed.received_at, placed.record.partition, placed.offset, digest, packed

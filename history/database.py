@@ -1,0 +1,153 @@
+"""One SQLite file: how it is opened, which thread writes, what its errors mean. The engines here rest on it."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from history.store import ReadingRejected, StoreUnavailable
+
+T = TypeVar("T")
+
+# What SQLite can never store, however often it is tried: an integer beyond 64 bits, text that is no Unicode, a blob
+# beyond its limit, a missing identity.
+_NEVER = (OverflowError, UnicodeEncodeError, sqlite3.DataError, sqlite3.IntegrityError)
+
+
+class StoreTooNew(StoreUnavailable):
+    """A newer bluflow wrote this file; this one would misread it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The tables of one file and their version, which stands in `PRAGMA user_version`."""
+
+    version: int
+    tables: str
+
+
+class Database:
+    """The writing and the reading side of one file. Nothing is opened before it is needed.
+
+    `busy_timeout`, in seconds, is how long a lock that another process holds is waited for.
+    """
+
+    def __init__(self, path: Path, schema: Schema, *, busy_timeout: float = 2.0) -> None:
+        self.path = path
+        self._schema = schema
+        self._busy_timeout = busy_timeout
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._closed = False
+        # One thread: writes keep their order, even when the task that waited for one was cancelled.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"sqlite-{path.stem}")
+
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` in one transaction, off the event loop; durable on return.
+
+        Raises StoreUnavailable (locked, full, read-only, gone) or ReadingRejected; then nothing of it was written.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection | None]:
+        """A read-only connection for one short query; None as long as nobody has written.
+
+        Raises StoreUnavailable. Opening takes some 0.2 ms. A connection kept open between queries would be one more
+        thing to notice a replaced file, and a query kept open would stop the writer from trimming its log.
+        """
+        try:
+            if not self.path.exists():
+                yield None
+                return
+            with closing(self._connect("ro")) as connection:
+                yield connection if self._version(connection) else None
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"reading {self.path}: {error}") from error
+
+    async def close(self) -> None:
+        """Wait for the write in hand and release the file. Closing twice is closing once."""
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._drop)
+        self._thread.shutdown()
+
+    def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            connection = self._opened()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(connection)
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+        except _NEVER as error:
+            raise ReadingRejected(f"{type(error).__name__}: {error}") from error
+        except (sqlite3.Error, OSError) as error:
+            self._drop()  # whatever it was, the next attempt begins with a fresh look at the file
+            raise StoreUnavailable(f"writing {self.path}: {error}") from error
+        return result
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is not None and self._file != _identity(self.path):
+            self._drop()  # deleted or replaced under us: what we wrote from here on would vanish with the old file
+        if self._connection is None:
+            connection = self._connect("rwc")
+            try:
+                self._prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection, self._file = connection, _identity(self.path)
+        return self._connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        fresh = not self._version(connection)
+        connection.execute("PRAGMA journal_mode = WAL")  # the one mode in which others read while we write
+        connection.execute("PRAGMA synchronous = FULL")  # acknowledged means it outlives a power cut
+        connection.execute("PRAGMA journal_size_limit = 67108864")  # a log that a slow reader held up shrinks again
+        if fresh:
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {self._schema.tables} PRAGMA user_version = {self._schema.version}; COMMIT;"
+            )
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=self._busy_timeout,
+            isolation_level=None,
+            check_same_thread=False,  # a query's page may be read by any thread of the pool, one at a time
+        )
+
+    def _version(self, connection: sqlite3.Connection) -> int:
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        if version > self._schema.version:
+            raise StoreTooNew(
+                f"{self.path} has schema version {version}, this bluflow knows {self._schema.version}: use a newer one"
+            )
+        return version
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def int64(time: int) -> int:
+    """A caller's "from the beginning" or "to the end" may lie outside of what SQLite counts."""
+    return max(-(2**63), min(time, 2**63 - 1))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

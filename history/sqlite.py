@@ -1,0 +1,164 @@
+"""The history in one SQLite file. Writing and reading side in one room, because the row layout is theirs alone."""
+
+import asyncio
+import math
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from history.database import Database, Schema, int64
+from history.store import ReadingRejected
+from schemas.advertisement import Coordinate
+from schemas.reading import Reading
+
+# A row is small because what repeats is written once: sensor and source are numbers, received_at is the distance to
+# measured_at, an H&T's three quantities are columns of their own and only what else a packet said is JSON, in `rest`.
+# These columns have no type, so that 22 comes back as 22 and 22.0 as 22.0.
+SCHEMA = Schema(
+    version=1,
+    tables="""
+    CREATE TABLE IF NOT EXISTS sensor (id INTEGER PRIMARY KEY, mac TEXT NOT NULL UNIQUE);
+    CREATE TABLE IF NOT EXISTS source (
+        id INTEGER PRIMARY KEY,
+        gateway TEXT NOT NULL, format TEXT NOT NULL, time_source TEXT NOT NULL, flags TEXT NOT NULL,
+        UNIQUE (gateway, format, time_source, flags)
+    );
+    CREATE TABLE IF NOT EXISTS reading (
+        sensor INTEGER NOT NULL, measured_at INTEGER NOT NULL,
+        raw_epoch INTEGER NOT NULL, raw_partition INTEGER NOT NULL,
+        raw_offset INTEGER NOT NULL, raw_index INTEGER NOT NULL,
+        source INTEGER NOT NULL, delay INTEGER NOT NULL,
+        rssi INTEGER, packet_id INTEGER, counter INTEGER,
+        temperature, humidity, battery, rest TEXT,
+        PRIMARY KEY (sensor, measured_at)
+    ) WITHOUT ROWID;
+    """,
+)
+QUANTITIES = ("temperature", "humidity", "battery")
+PAGE = 2000  # readings; some 10 ms and 2 MB
+
+_ADD_SENSOR = "INSERT OR IGNORE INTO sensor (mac) VALUES (?)"
+_ADD_SOURCE = "INSERT OR IGNORE INTO source (gateway, format, time_source, flags) VALUES (?, ?, ?, ?)"
+# At an equal coordinate the later one wins: a rebuild with a better decoder may correct a row.
+_UPSERT = """
+    INSERT INTO reading VALUES (
+        (SELECT id FROM sensor WHERE mac = ?), ?, ?, ?, ?, ?,
+        (SELECT id FROM source WHERE gateway = ? AND format = ? AND time_source = ? AND flags = ?),
+        ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (sensor, measured_at) DO UPDATE SET
+        raw_epoch = excluded.raw_epoch, raw_partition = excluded.raw_partition,
+        raw_offset = excluded.raw_offset, raw_index = excluded.raw_index,
+        source = excluded.source, delay = excluded.delay,
+        rssi = excluded.rssi, packet_id = excluded.packet_id, counter = excluded.counter,
+        temperature = excluded.temperature, humidity = excluded.humidity, battery = excluded.battery,
+        rest = excluded.rest
+    WHERE (excluded.raw_epoch, excluded.raw_partition, excluded.raw_offset, excluded.raw_index)
+       >= (raw_epoch, raw_partition, raw_offset, raw_index)
+"""
+_SELECT = """
+    SELECT mac, measured_at, raw_epoch, raw_partition, raw_offset, raw_index, gateway, format, time_source, flags,
+           delay, rssi, packet_id, counter, temperature, humidity, battery, rest
+    FROM sensor CROSS JOIN reading ON reading.sensor = sensor.id JOIN source ON source.id = reading.source
+"""
+_RANGE = _SELECT + "WHERE mac = ? AND measured_at >= ? AND measured_at < ? ORDER BY measured_at LIMIT ?"
+# One step down the primary key for each sensor, however many rows it has.
+_NEWEST = (
+    _SELECT + "WHERE measured_at = (SELECT max(r.measured_at) FROM reading r WHERE r.sensor = sensor.id)"  # noqa: S608 - a constant
+)
+
+_encode_json = msgspec.json.Encoder().encode
+_decode_flags = msgspec.json.Decoder(tuple[str, ...]).decode
+_decode_rest = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class SqliteHistory:
+    """HistoryWriter and HistoryReader on one file; a process that only reads never opens it for writing.
+
+    A reading at an equal or higher raw coordinate replaces the stored one of its identity, a lower one does not.
+    """
+
+    def __init__(self, path: Path, *, busy_timeout: float = 2.0, page: int = PAGE) -> None:
+        self._database = Database(path, SCHEMA, busy_timeout=busy_timeout)
+        self._page = page
+
+    async def write(self, readings: Sequence[Reading]) -> None:
+        """Return once all of them are durable. Raises StoreUnavailable or ReadingRejected; then none is stored."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            rows = [_row(reading) for reading in readings]
+            connection.executemany(_ADD_SENSOR, {(row[0],) for row in rows})
+            connection.executemany(_ADD_SOURCE, {row[6:10] for row in rows})
+            connection.executemany(_UPSERT, rows)
+
+        await self._database.write(work)
+
+    async def readings(self, sensor: str, start: int, end: int) -> AsyncIterator[Reading]:
+        """A sensor's readings with start <= measured_at < end (unix milliseconds), oldest first.
+
+        Raises StoreUnavailable. Each page is a query of its own in another thread: a year's export holds one page in
+        memory, the event loop goes on meanwhile, and no snapshot is held that would make the writer's log grow.
+        """
+        while True:
+            page = await asyncio.to_thread(self._query, _RANGE, (sensor, int64(start), int64(end), self._page))
+            for reading in page:
+                yield reading
+            if len(page) < self._page:
+                return
+            start = page[-1].measured_at + 1
+
+    async def newest(self) -> Sequence[Reading]:
+        """The newest reading of every sensor that the store knows. Raises StoreUnavailable."""
+        return await asyncio.to_thread(self._query, _NEWEST, ())
+
+    async def close(self) -> None:
+        """Release the store."""
+        await self._database.close()
+
+    def _query(self, sql: str, parameters: tuple[Any, ...]) -> list[Reading]:
+        with self._database.read() as connection:
+            return [_reading(row) for row in connection.execute(sql, parameters)] if connection else []
+
+
+def _row(reading: Reading) -> tuple[Any, ...]:
+    rest = dict(reading.values)
+    columns = [rest.pop(name) if type(rest.get(name)) in (int, float) else None for name in QUANTITIES]
+    if any(isinstance(value, float) and not math.isfinite(value) for value in columns):
+        raise ReadingRejected(f"not a number: {reading.values}")  # SQLite would keep NULL, which means absent
+    try:
+        return (
+            reading.sensor,
+            reading.measured_at,
+            *(reading.at.epoch, reading.at.partition, reading.at.offset, reading.at.index),
+            *(reading.gateway, reading.format, reading.time_source, _encode_json(reading.flags).decode()),
+            reading.received_at - reading.measured_at,
+            *(reading.rssi, reading.packet_id, reading.counter),
+            *columns,
+            _encode_json(rest).decode() if rest else None,
+        )
+    except (OverflowError, UnicodeEncodeError, msgspec.MsgspecError) as error:
+        raise ReadingRejected(f"{type(error).__name__}: {error}") from error
+
+
+def _reading(row: tuple[Any, ...]) -> Reading:
+    sensor, measured_at, epoch, partition, offset, index, gateway, format_, time_source, flags = row[:10]
+    delay, rssi, packet_id, counter, *columns, rest = row[10:]
+    values = {name: value for name, value in zip(QUANTITIES, columns, strict=True) if value is not None}
+    if rest is not None:
+        values |= _decode_rest(rest)
+    return Reading(
+        sensor=sensor,
+        measured_at=measured_at,
+        received_at=measured_at + delay,
+        time_source=time_source,
+        gateway=gateway,
+        values=values,
+        format=format_,
+        at=Coordinate(epoch, partition, offset, index),
+        rssi=rssi,
+        packet_id=packet_id,
+        counter=counter,
+        flags=_decode_flags(flags),
+    )

@@ -1,0 +1,112 @@
+"""The Prometheus page."""
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from api.metrics import Metrics
+from api.services import Services
+from tests.api.fakes import MINUTE, NOW, OTHER, SENSOR, FakeHistory, latest
+from tests.api.test_data import DATA, client_of
+
+
+def samples(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """(name, labels) -> value of a whole page."""
+    return {
+        (one.name, tuple(sorted(one.labels.items()))): one.value
+        for family in text_string_to_metric_families(text)
+        for one in family.samples
+    }
+
+
+def shelly(text: str) -> dict[tuple[str, str], float]:
+    """(name, sensor) -> value of the sensors' metrics."""
+    return {
+        (name, dict(labels)["sensor_id"]): value
+        for (name, labels), value in samples(text).items()
+        if name.startswith("shelly_")
+    }
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/api/v1/metrics"])
+async def test_a_live_sensor(client: httpx.AsyncClient, services: Services, path: str) -> None:
+    services.table.apply(SENSOR, latest())
+    answer = await client.get(path)
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    assert answer.headers["cache-control"] == "no-store"
+    assert shelly(answer.text) == {
+        ("shelly_temperature_celsius", SENSOR): 22.3,
+        ("shelly_humidity_percent", SENSOR): 63,
+        ("shelly_battery_level", SENSOR): 100,
+        ("shelly_sensor_last_seen", SENSOR): (NOW - 12_400) / 1000,
+        ("shelly_sensor_info", SENSOR): 1,
+    }
+    assert f'shelly_temperature_celsius{{sensor_id="{SENSOR}"}} 22.3' in answer.text
+    assert samples(answer.text)["shelly_sensor_info", (("location", "unassigned"), ("name", ""), ("sensor_id", SENSOR))]
+
+
+async def test_a_stale_sensors_values_vanish_and_its_last_seen_stays(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    services.table.apply(SENSOR, latest(seen=NOW - 5 * MINUTE - 1))
+    services.table.apply(OTHER, latest(OTHER, seen=NOW - 5 * MINUTE))
+    found = shelly((await client.get("/metrics")).text)
+    assert {name for name, sensor in found if sensor == SENSOR} == {"shelly_sensor_last_seen", "shelly_sensor_info"}
+    assert found["shelly_sensor_last_seen", SENSOR] == (NOW - 5 * MINUTE - 1) / 1000
+    assert found["shelly_temperature_celsius", OTHER] == 22.3
+
+
+async def test_values_vanish_while_time_passes_and_nothing_else_happens(services: Services) -> None:
+    clock = NOW
+    metrics = Metrics(services.table, lambda: clock, stale_seconds=300)
+    services.table.apply(SENSOR, latest(seen=NOW))
+    labels = {"sensor_id": SENSOR}
+    assert metrics.registry.get_sample_value("shelly_temperature_celsius", labels) == 22.3
+    clock += 300_001
+    assert metrics.registry.get_sample_value("shelly_temperature_celsius", labels) is None
+    assert metrics.registry.get_sample_value("shelly_sensor_last_seen", labels) == NOW / 1000
+
+
+async def test_a_sensor_that_was_never_live_has_no_last_seen(client: httpx.AsyncClient, services: Services) -> None:
+    services.table.apply(SENSOR, latest(seen=None))
+    assert set(shelly((await client.get("/metrics")).text)) == {("shelly_sensor_info", SENSOR)}
+
+
+async def test_a_value_that_is_no_number_is_left_out_and_of_several_the_first_counts(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    services.table.apply(SENSOR, latest(values={"temperature": [21.5, 22.0], "humidity": float("nan"), "battery": "?"}))
+    found = shelly((await client.get("/metrics")).text)
+    assert found["shelly_temperature_celsius", SENSOR] == 21.5
+    assert ("shelly_humidity_percent", SENSOR) not in found
+    assert ("shelly_battery_level", SENSOR) not in found
+
+
+async def test_requests_are_counted_by_route_template(client: httpx.AsyncClient, services: Services) -> None:
+    services.table.apply(SENSOR, latest())
+    await client.get(f"/api/v1/sensors/{SENSOR}")
+    await client.get("/api/v1/sensors/nonsense")
+    await client.get("/health/live")
+    await client.get("/no/such/page")
+    await client.request("BREW", "/api/v1/sensors")
+    found = samples((await client.get("/metrics")).text)
+    counted = {
+        (labels["route"], labels["method"], labels["status"]): value
+        for (name, pairs), value in found.items()
+        if name == "bluflow_api_requests_total" and (labels := dict(pairs))
+    }
+    assert counted == {
+        ("/api/v1/sensors/{sensor_id}", "GET", "200"): 1,
+        ("/api/v1/sensors/{sensor_id}", "GET", "422"): 1,
+        ("/health/live", "GET", "200"): 1,
+        ("unmatched", "GET", "404"): 1,
+        ("/api/v1/sensors", "other", "405"): 1,
+    }
+
+
+async def test_a_broken_off_stream_is_counted_as_such(services: Services) -> None:
+    async with client_of(services, FakeHistory(count=3, fails_at=2)) as client:
+        with pytest.raises(Exception, match="response already started"):
+            await client.get(DATA)
+    labels = {"route": "/api/v1/data/{sensor_id}", "method": "GET", "status": "aborted"}
+    assert services.metrics.registry.get_sample_value("bluflow_api_requests_total", labels) == 1

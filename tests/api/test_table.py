@@ -1,0 +1,75 @@
+"""Which record wins."""
+
+from api.table import SEEDED, LatestTable, States
+from tests.api.fakes import NOW, OTHER, SENSOR, latest, reading
+
+
+def test_only_a_higher_revision_is_applied() -> None:
+    table = LatestTable()
+    assert table.apply(SENSOR, latest(revision=5, rssi=-50))
+    assert not table.apply(SENSOR, latest(revision=5, rssi=-51))
+    assert not table.apply(SENSOR, latest(revision=4, rssi=-52))
+    assert table.get(SENSOR) == latest(revision=5, rssi=-50)
+    assert table.apply(SENSOR, latest(revision=6, rssi=-53))
+    assert table.get(SENSOR) == latest(revision=6, rssi=-53)
+
+
+def test_none_deletes_and_a_later_seed_does_not_bring_it_back() -> None:
+    table = LatestTable()
+    table.apply(SENSOR, latest())
+    assert table.apply(SENSOR, None)
+    table.seed([reading(NOW)])
+    assert table.get(SENSOR) is None
+    assert table.all() == []
+
+
+def test_sensors_are_sorted_by_id() -> None:
+    table = LatestTable()
+    table.apply(SENSOR, latest(SENSOR))
+    table.apply(OTHER, latest(OTHER))
+    assert [one.sensor for one in table.all()] == [OTHER, SENSOR]
+
+
+def test_a_seed_never_replaces_what_is_held_and_always_gives_way() -> None:
+    table = LatestTable()
+    table.apply(SENSOR, latest(revision=0))
+    table.seed([reading(NOW), reading(NOW - 1000, OTHER)])
+    assert table.get(SENSOR) == latest(revision=0)
+    assert table.apply(OTHER, latest(OTHER, revision=0))
+
+
+def test_a_seed_looks_no_fresher_than_its_reading() -> None:
+    table = LatestTable()
+    table.seed([reading(NOW - 60_000, received_at=NOW), reading(NOW, OTHER, time_source="unknown")])
+    late, unknown = table.get(SENSOR), table.get(OTHER)
+    assert late is not None
+    assert unknown is not None
+    assert (late.revision, late.last_seen, late.values["humidity"].value) == (SEEDED, NOW - 60_000, 63)
+    assert unknown.last_seen is None
+
+
+def test_what_the_topic_lost_stays_and_gives_way_to_any_revision() -> None:
+    table = LatestTable()
+    table.apply(SENSOR, latest(revision=900))
+    table.apply(OTHER, latest(OTHER, revision=900))
+    fresh: States = {OTHER: latest(OTHER, revision=3)}
+    table.adopt(fresh)
+    assert len(table.all()) == 2
+    assert table.apply(SENSOR, latest(revision=0))
+    assert table.apply(OTHER, latest(OTHER, revision=4))
+
+
+def test_of_held_and_reread_the_one_measured_later_is_shown_under_the_topics_revision() -> None:
+    table = LatestTable()
+    table.apply(SENSOR, latest(revision=900, seen=NOW, rssi=-40))
+    table.adopt({SENSOR: latest(revision=3, seen=NOW - 1, rssi=-70)})
+    assert table.get(SENSOR) == latest(revision=3, seen=NOW, rssi=-40)
+    table.adopt({SENSOR: latest(revision=4, seen=NOW, rssi=-71)})
+    assert table.get(SENSOR) == latest(revision=4, seen=NOW, rssi=-71)
+
+
+def test_a_deletion_that_was_reread_counts() -> None:
+    table = LatestTable()
+    table.apply(SENSOR, latest(revision=900))
+    table.adopt({SENSOR: None})
+    assert table.all() == []

@@ -1,0 +1,73 @@
+"""What the documents say is what the code has: settings, topics, metrics, links, words."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import prometheus_client
+import pytest
+
+import bridge.metrics
+import streams.metrics
+import streams.sinks.metrics
+from api.metrics import Metrics
+from api.table import LatestTable
+from schemas.topics import DAY, TOPICS
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_every_setting_stands_in_the_env_example() -> None:
+    """`bluflow config --env > .env.example` mends it."""
+    printed = subprocess.run(
+        [sys.executable, "-m", "cli", "config", "--env"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert (ROOT / ".env.example").read_text() == printed.stdout
+
+
+def test_every_topic_stands_in_the_readme() -> None:
+    rows = {
+        tuple(cell.strip() for cell in line.strip("|").split("|"))
+        for line in (ROOT / "README.md").read_text().splitlines()
+        if line.startswith("|")
+    }
+    for topic in TOPICS:
+        retention = f"{topic.retention // DAY} d" if topic.retention else "-"
+        partitions = f"{topic.partitions}, {topic.embedded_partitions}"
+        assert (topic.name, topic.key, topic.value, topic.cleanup, retention, partitions) in rows
+
+
+def metric_names() -> set[str]:
+    """Every metric of ours, as Prometheus sees it."""
+    assert bridge.metrics
+    assert streams.metrics
+    assert streams.sinks.metrics
+    registries = [prometheus_client.REGISTRY, Metrics(LatestTable(), lambda: 0, 300).registry]
+    found = set()
+    for registry in registries:
+        for family in registry.collect():
+            if family.name.startswith(("bluflow_", "shelly_")):
+                found.add(family.name + {"counter": "_total", "info": "_info"}.get(family.type, ""))
+    return found
+
+
+def test_every_metric_stands_in_its_document_and_no_other() -> None:
+    documented = set(re.findall(r"^\| `(\w+)`", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE))
+    assert documented == metric_names()
+
+
+@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_of_a_document_lead_somewhere(document: str) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / document).read_text()):
+        assert (ROOT / target).exists(), target
+    for folder in re.findall(
+        r"`((?:streams|bridge|api|schemas|tests|history|cli|runtime)/[\w/.]*)`", (ROOT / document).read_text()
+    ):
+        assert (ROOT / folder).exists() or (ROOT / f"{folder}.py").exists(), folder
+
+
+def test_no_file_is_too_long_to_read() -> None:
+    files = [path for path in ROOT.rglob("*.py") if not set(path.parts) & {".venv", "build"}]
+    lengths = {path: len(path.read_text().splitlines()) for path in files}
+    assert {str(path): length for path, length in lengths.items() if length > 350} == {}
