@@ -77,7 +77,10 @@ def fetch_patiently() -> None:
         begun = time.monotonic()
         found = await fetch(self, *args)
         if not found and time.monotonic() - begun < AT_ONCE_SECONDS:
-            await asyncio.sleep(PATIENCE_SECONDS)
+            try:
+                await asyncio.sleep(PATIENCE_SECONDS)
+            except asyncio.CancelledError:
+                return False  # as the original does: a fetcher that closes awaits the task it has cancelled
         return found
 
     patient.patient = True  # type: ignore[attr-defined]

@@ -40,10 +40,24 @@ async def idle_fetches(broker: str, topic: str) -> int:
         await producer.stop()
 
 
-async def test_an_idle_consumer_does_not_spin(kafka: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Fetcher, "_proc_fetch_request", Fetcher._proc_fetch_request)  # undone after the test
+@pytest.fixture(autouse=True)
+def undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test begins and ends with aiokafka as it is."""
+    monkeypatch.setattr(Fetcher, "_proc_fetch_request", Fetcher._proc_fetch_request)
+
+
+async def test_an_idle_consumer_does_not_spin(kafka: str, topic_prefix: str) -> None:
     most = 2 * SECONDS / PATIENCE_SECONDS
     assert await idle_fetches(kafka, topic_prefix + "spinning") > most
     fetch_patiently()
     fetch_patiently()
     assert await idle_fetches(kafka, topic_prefix + "patient") <= most
+
+
+async def test_a_consumer_that_waits_can_be_stopped(kafka: str, topic_prefix: str) -> None:
+    """Stopped in the middle of its pause, as a worker at SIGTERM: aiokafka awaits the task that it cancels."""
+    fetch_patiently()
+    consumer = AIOKafkaConsumer(topic_prefix + "quiet", bootstrap_servers=kafka)
+    await consumer.start()
+    await consumer.getmany(timeout_ms=int(1500 * PATIENCE_SECONDS))
+    await asyncio.wait_for(consumer.stop(), 10)
