@@ -1,0 +1,78 @@
+"""A million hostile payloads: the fold of decode never raises, keeps each payload's bytes or makes records of it that
+track can read, and track folds those without raising.
+"""
+
+import json
+import random
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from schemas.codec import decode_latest, decode_reading
+from schemas.frame import Frame
+from streams.decode import DecodeStage
+from streams.engine import States
+from streams.places import Places
+from streams.track import TrackStage
+
+PLACES = Places("", "raw", "ads", "readings", "latest", "dead", 4, 4, 4, 4, 1)
+PAYLOADS, BATCH = 1_000_000, 5_000
+TOPICS = ("gw/events/rpc", "gw/events/ble", "gw/status/x:1", "odd", "a/b/c/events/rpc")
+
+
+def hostile(dice: random.Random, real: list[bytes]) -> bytes:
+    """Random bytes, or a real frame with some bytes changed, cut, doubled or crossed with another."""
+    if dice.random() < 0.4:
+        return dice.randbytes(dice.randrange(60))
+    payload = bytearray(dice.choice(real))
+    for _ in range(dice.randrange(1, 4)):
+        at = dice.randrange(len(payload) + 1)
+        kind = dice.randrange(4)
+        if kind == 0:
+            payload[at : at + 1] = dice.randbytes(1)
+        elif kind == 1:
+            payload[at : at + dice.randrange(1, 9)] = dice.choice(
+                (b"null", b"-1", b"1e99", b"[]", b"{}", b'""', b"true")
+            )
+        elif kind == 2:
+            del payload[at : at + dice.randrange(1, 30)]
+        else:
+            payload[at:at] = payload[at : at + dice.randrange(1, 60)]
+    return bytes(payload)
+
+
+def test_a_million_random_payloads_stop_nothing(data: Path) -> None:
+    dice = random.Random(11)
+    frames = json.loads((data / "shelly-frames.json").read_text())
+    real = [json.dumps(frame["payload"]).encode() for frame in frames if isinstance(frame["payload"], dict)]
+    stage, track = DecodeStage(PLACES, dict), TrackStage(PLACES)
+    decoded: States = {}
+    tracked: States = {}
+    counts = dict.fromkeys(("ads", "dead", "readings", "latest"), 0)
+    for start in range(0, PAYLOADS, BATCH):
+        records = [raw(start + number, dice.choice(TOPICS), hostile(dice, real)) for number in range(BATCH)]
+        outputs = stage.fold(records, decoded, 0).outputs
+        sent = {record.offset: record.value for record in records}
+        for output in outputs:
+            counts[output.topic] += 1
+            if output.topic == "dead":
+                origin = dict(output.headers)["dead-letter-origin"].decode()
+                assert output.value == sent[int(origin.rpartition(":")[2])]
+        advertisements = [
+            SimpleNamespace(topic="ads", partition=0, offset=n, key=o.key, value=o.value, headers=(), timestamp=1)
+            for n, o in enumerate(outputs)
+            if o.topic == "ads"
+        ]
+        for output in track.fold(advertisements, tracked, 0).outputs:
+            counts[output.topic] += 1
+            {"readings": decode_reading, "latest": decode_latest}[output.topic](output.value)
+    assert counts["dead"] > PAYLOADS // 2
+    assert counts["ads"] > PAYLOADS // 100, "some of what was mutated still says something"
+    assert counts["readings"]
+
+
+def raw(offset: int, topic: str, payload: bytes) -> Any:
+    frame = Frame(topic, payload, 1_759_654_321_600 + offset)
+    return SimpleNamespace(
+        topic="raw", partition=0, offset=offset, key=b"gw", value=payload, headers=frame.headers(), timestamp=1
+    )
