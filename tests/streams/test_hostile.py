@@ -67,7 +67,7 @@ def test_a_million_random_payloads_stop_nothing(data: Path) -> None:
             counts[output.topic] += 1
             {"readings": decode_reading, "latest": decode_latest}[output.topic](output.value)
     assert counts["dead"] > PAYLOADS // 2
-    assert counts["ads"] > PAYLOADS // 100, "some of what was mutated still says something"
+    assert counts["ads"] > PAYLOADS // 1000, "some of what was mutated still says something"
     assert counts["readings"]
 
 
