@@ -1,10 +1,11 @@
 # make run    the whole pipeline on this machine, with a simulator       make test    the whole suite
+# make bench-idle  what the embedded stack costs at rest
 # make check  format, lint, types, layers                                make lock    refresh requirements.lock
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check fmt lock clean
+.PHONY: run test check fmt bench-idle lock clean
 
 run: $(VENV)/.installed
 	@exec $(BIN)/bluflow run
@@ -22,7 +23,10 @@ fmt: $(VENV)/.installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Stamped with the lock: a changed lock makes the environment anew.
+# Stamped with the bench-idle: $(VENV)/.installed
+	@$(BIN)/python -m benchmarks.idle
+
+lock: a changed lock makes the environment anew.
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@sh scripts/venv.sh $(PYTHON) $(VENV)
 	@touch $@
