@@ -23,10 +23,10 @@ fmt: $(VENV)/.installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Stamped with the bench-idle: $(VENV)/.installed
+bench-idle: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks.idle
 
-lock: a changed lock makes the environment anew.
+# Stamped with the lock: a changed lock makes the environment anew.
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@sh scripts/venv.sh $(PYTHON) $(VENV)
 	@touch $@

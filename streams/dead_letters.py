@@ -18,7 +18,7 @@ def dead_letter(places: Places, record: Any, stage: str, reason: str, detail: st
         detail=detail,
         origin=f"{record.topic}:{record.partition}:{record.offset}",
         time=record.timestamp or int(time.time() * 1000),
-        headers=record.headers,
+        headers=[(name, value or b"") for name, value in record.headers],
     )
     place = partition_of(key, places.dead_letter_partitions)
     return Output(places.dead_letters, place, key, record.value or b"", tuple(headers))

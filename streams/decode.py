@@ -51,8 +51,9 @@ class DecodeStage:
                 self._forward_tick(Tick(ticked_at, Coordinate(epoch, record.partition, record.offset, 0)), work)
                 return
             frame = Frame.from_record(record.value, record.headers)
-        except ValueError as error:
-            self._bury(record, "bad_record", str(error), work)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            # not written by a bridge: whatever its headers are, it must not end the worker again and again
+            self._bury(record, "bad_record", repr(error), work)
             return
         decoded = decode_frame(frame, keys, epoch=epoch, partition=record.partition, offset=record.offset)
         metrics.FRAMES.inc()

@@ -45,5 +45,9 @@ def find_packet(packets: list[Packet], advertisement: Advertisement) -> Packet |
 
 
 def remember(packets: list[Packet], packet: Packet, watermark: int) -> list[Packet]:
-    """The packets to keep, by their arrival. `watermark` in unix milliseconds."""
-    return [kept for kept in (*packets, packet) if kept.received_at >= watermark - MEMORY_MS][-MEMORY_PACKETS:]
+    """The packets to keep, by their arrival. `watermark` in unix milliseconds.
+
+    A watermark from a clock that once ran ahead must not make us forget what has just come.
+    """
+    oldest = min(watermark, packet.received_at) - MEMORY_MS
+    return [kept for kept in (*packets, packet) if kept.received_at >= oldest][-MEMORY_PACKETS:]

@@ -22,7 +22,8 @@ def fold(state: SensorState, advertisement: Advertisement, watermark: int = 0) -
     `is_folded` denies.
     """
     at = advertisement.at
-    state.revision += 1
+    # begins at the clock, so that a state which had to begin anew is above what readers hold of the old one
+    state.revision = state.revision + 1 if state.revision else advertisement.received_at
     state.fences[at.partition] = (at.epoch, at.offset, at.index)
     _count_reception(state, advertisement)
     if find_packet(state.packets, advertisement):

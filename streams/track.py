@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from runtime.kafka import partition_of
+from schemas.address import normalise_mac
 from schemas.advertisement import Advertisement, Tick
 from schemas.codec import decode_advertisement, encode
 from schemas.reading import Reading
@@ -16,6 +17,33 @@ from streams.fold import fold, is_folded, latest_of
 from streams.places import Places
 from streams.sensor_state import SensorState, dump, load
 from streams.watermark import KEY, Watermark
+
+MAX_VALUES_BYTES = 1024  # a state holds 512 packets and must stay below a broker's usual limit of 1 MB a record
+_MAX_NUMBER = 1 << 53
+_pack = msgspec.msgpack.Encoder().encode
+
+
+class Unreadable(Exception):
+    """A record that is no advertisement, or one that no state could hold."""
+
+
+def read_advertisement(value: bytes) -> Advertisement | Tick:
+    """The record. Raises Unreadable, here and not in a fold: what fails there ends the worker, again and again."""
+    try:
+        read: Advertisement | Tick = decode_advertisement(value)
+        if isinstance(read, Advertisement):
+            if normalise_mac(read.sensor) != read.sensor:
+                raise ValueError(f"not a sensor's id: {read.sensor[:40]!r}")
+            if len(_pack(read.values)) > MAX_VALUES_BYTES:
+                raise ValueError(f"values of more than {MAX_VALUES_BYTES} bytes")
+            numbers = [read.measured_at, read.received_at, read.counter or 0]
+        else:
+            numbers = [read.time]
+        if not all(0 <= number < _MAX_NUMBER for number in (*numbers, *msgspec.structs.astuple(read.at))):
+            raise ValueError("a number that no time or place can be")
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
+        raise Unreadable(str(error)) from None
+    return read
 
 
 @dataclass(slots=True)
@@ -49,8 +77,8 @@ class TrackStage:
 
     def _read(self, record: Any, watermark: Watermark, work: Work) -> Advertisement | Tick | None:
         try:
-            read: Advertisement | Tick = decode_advertisement(record.value or b"")
-        except msgspec.MsgspecError as error:
+            read = read_advertisement(record.value or b"")
+        except Unreadable as error:
             metrics.DEAD_LETTERS.labels("track", "undecodable").inc()
             work.outputs.append(dead_letter(self.places, record, "track", "undecodable", str(error)))
             return None

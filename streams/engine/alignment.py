@@ -20,22 +20,34 @@ class Alignment:
     def __init__(self, clock_of: Callable[[Any], int], now: Callable[[], float]) -> None:
         self._clock_of, self._now = clock_of, now
         self._progress: dict[TP, int] = {}
-        self._moved_at = now()
+        self._waited_for: dict[TP, tuple[int, float]] = {}  # partition -> where it stands, since when
 
     def restart(self) -> None:
         """A rebalance: nothing is known of the partitions."""
         self._progress.clear()
-        self._moved_at = self._now()
+        self._waited_for.clear()
 
     def ahead(self, positions: Mapping[TP, int], ends: Mapping[TP, int]) -> set[TP]:
         """Partitions not to be fetched now. `positions` and `ends`: next offset to read, and the log's end."""
         lagging = [tp for tp in positions if positions[tp] < ends.get(tp, 0)]
-        if len(lagging) < 2 or self._now() - self._moved_at > PATIENCE_SECONDS:
-            return set()
-        if any(tp not in self._progress for tp in lagging):
-            return {tp for tp in lagging if tp in self._progress}
-        floor = min(self._progress[tp] for tp in lagging)
-        return {tp for tp in lagging if self._progress[tp] > floor + WINDOW_MS}
+        unknown = {tp for tp in lagging if tp not in self._progress}
+        if unknown:
+            ahead, last = set(lagging) - unknown, unknown
+        else:
+            floor = min((self._progress[tp] for tp in lagging), default=0)
+            ahead = {tp for tp in lagging if self._progress[tp] > floor + WINDOW_MS}
+            last = {tp for tp in lagging if self._progress[tp] == floor}
+        if not ahead:
+            self._waited_for.clear()
+            return ahead
+        since = self._now()
+        self._waited_for = {tp: self._waited_for.get(tp, (positions[tp], since)) for tp in last}
+        # patience is with those that are waited for: that others move says nothing about them
+        for tp, (position, _) in list(self._waited_for.items()):
+            if position != positions[tp]:
+                self._waited_for[tp] = positions[tp], since
+        newest = max(asked for _, asked in self._waited_for.values())
+        return set() if since - newest > PATIENCE_SECONDS else ahead
 
     def take(self, tp: TP, records: Sequence[Any], positions: Mapping[TP, int], ends: Mapping[TP, int]) -> int:
         """How many of the records may be handed out now, at least one; notes the progress."""
@@ -47,5 +59,4 @@ class Alignment:
         if floor is not None:
             count = max(1, bisect.bisect_right(records, max(floor, first) + WINDOW_MS, key=self._clock_of))
         self._progress[tp] = max(self._progress.get(tp, 0), self._clock_of(records[count - 1]))
-        self._moved_at = self._now()
         return count

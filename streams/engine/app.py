@@ -26,9 +26,9 @@ class EngineApp(faust.App):
             self._expected[topic] = expected
 
     def expected_offset(self, tp: TP, committed: int) -> int:
-        """The offset up to which the log was seen: by commit or by recovered state, whichever is further."""
+        """The offset up to which the log was seen: by the recovered state, which is written first, else by commit."""
         expected = self._expected.get(tp.topic)
-        return max(committed, expected(tp.partition)) if expected else committed
+        return (expected(tp.partition) if expected else 0) or committed
 
     def on_tail_lost(self, tp: TP, expected: int, end: int) -> None:
         """The broker has forgotten offsets [end, expected) and will hand them out again."""

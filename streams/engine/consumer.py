@@ -111,6 +111,12 @@ class BatchConsumer(driver.Consumer):
         self._taken.clear()
         self._acked.clear()
         self._acked_index.clear()
+        # a partition that went to another worker must not be waited for
+        self._cursor.clear()
+        self._ends.clear()
+        self._gap_seen.clear()
+        for alignment in self._alignments.values():
+            alignment.restart()
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         self.lease.renew()
@@ -130,7 +136,8 @@ class BatchConsumer(driver.Consumer):
             expected = self.app.expected_offset(tp, self._read_offset[tp] or 0)
             if expected > end:
                 self.app.on_tail_lost(tp, expected, end)
-                await self.seek(tp, end)
+            if min(expected, end) != (self._read_offset[tp] or 0):
+                await self.seek(tp, min(expected, end))
             self._cursor[tp], self._ends[tp] = self._read_offset[tp] or 0, end
         for alignment in self._alignments.values():
             alignment.restart()

@@ -7,7 +7,14 @@ from typing import Any, NamedTuple
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.producer import ProducerBuffer
 
+from streams.engine.fail_stop import fail_stop
+
 FLUSH_POLL_SECONDS = 0.005
+
+
+def _end_if_failed(future: "asyncio.Future[Any]") -> None:
+    if not future.cancelled() and (error := future.exception()):
+        fail_stop(error)
 
 
 class Output(NamedTuple):
@@ -72,6 +79,9 @@ class IdempotentProducer(driver.Producer):
             self._append(batch, output)  # the first record of a batch is always taken
         for (topic, partition), batch in open_batches.items():
             futures.append(await client.send_batch(batch, topic, partition=partition))
+        for future in futures:
+            # at once, not when its turn comes: a younger batch of the partition may be delivered meanwhile
+            future.add_done_callback(_end_if_failed)
         return futures
 
     @staticmethod

@@ -94,6 +94,6 @@ def _dimmer(given: object, data: dict[str, Any]) -> object:
             pass
         case _:
             code, steps = given, data.get("dimmersteps")
-    if type(code) is not int or type(steps) is not int:
+    if type(code) is not int or type(steps) is not int or not (0 <= code <= 255 and 0 <= steps <= 255):
         raise _NotAValue
     return dimmer_event(code, steps)

@@ -104,6 +104,17 @@ def test_packets_are_forgotten_once_the_watermark_has_passed_them() -> None:
     assert [packet.packet_id for packet in state.packets] == list(range(39, 60))
 
 
+def test_a_watermark_from_a_clock_that_ran_ahead_forgets_nothing_that_has_just_come() -> None:
+    copies = [heard(n // 3, n // 3 * MINUTE + n % 3, offset=n) for n in range(30)]
+    assert len(fold_all(copies, watermark=T0 + 1_440 * MINUTE)[1]) == 10
+
+
+def test_a_state_that_begins_anew_is_above_what_readers_hold() -> None:
+    old, _ = fold_all([heard(n, n * MINUTE, offset=n) for n in range(50)])
+    new, _ = fold_all([heard(51, 51 * MINUTE, offset=51)])
+    assert new.revision > old.revision
+
+
 def test_two_packets_of_one_millisecond_get_times_of_their_own() -> None:
     assert fold_all([heard(1, 0, offset=0), heard(2, 0, offset=1), heard(3, 0, offset=2)])[1] == [0, 1, 2]
 

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgspec
+import pytest
 
 from schemas.advertisement import Advertisement, Tick
 from schemas.codec import decode_advertisement, decode_latest, decode_reading
@@ -111,8 +112,8 @@ def test_track_emits_a_reading_a_packet_and_latest_once_a_batch() -> None:
     }
     assert readings[0].values == {"battery": 100, "humidity": 63, "temperature": 22.3}
     assert sorted((entry.sensor, entry.revision) for entry in latest) == [
-        ("7c:c6:b6:00:00:01", 2),
-        ("7c:c6:b6:bd:4c:b5", 2),
+        ("7c:c6:b6:00:00:01", 1_759_654_321_601),
+        ("7c:c6:b6:bd:4c:b5", 1_759_654_321_601),
     ]
     assert list(work.changed)[-1] == WATERMARK, "the states before the watermark"
     assert set(work.changed) == {b"7c:c6:b6:bd:4c:b5", b"7c:c6:b6:00:00:01", WATERMARK}
@@ -131,6 +132,56 @@ def test_track_buries_what_is_no_advertisement() -> None:
     (letter,) = track([poison], {}).outputs
     assert (letter.topic, letter.value) == ("dead", b"{")
     assert dead_letter_facts(letter.headers)["reason"] == "undecodable"
+
+
+GOOD = {"kind": "advertisement", "sensor": "7c:c6:b6:bd:4c:b5", "gateway": "g", "measured_at": 1, "received_at": 1,
+        "time_source": "gateway", "values": {"humidity": 1}, "format": "f", "at": [0, 0, 0, 0]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"values": {"dimmer": {"steps": 1 << 70}}},  # no state can hold it
+        {"values": {"text": "x" * 2_000}},  # 512 of them would be more than a broker takes
+        {"measured_at": 10**30},
+        {"received_at": -1},
+        {"at": [0, 0, 1 << 60, 0]},
+        {"sensor": "watermark"},
+    ],
+)
+def test_an_advertisement_that_no_state_can_hold_is_a_dead_letter_not_the_end(change: dict[str, Any]) -> None:
+    def record(fields: dict[str, Any]) -> Any:
+        value = msgspec.json.encode(fields)
+        return SimpleNamespace(topic="ads", partition=0, offset=3, key=b"k", value=value, headers=[], timestamp=1)
+
+    assert {output.topic for output in track([record(GOOD)], {}).outputs} == {"readings", "latest"}
+    (letter,) = track([record({**GOOD, **change})], {}).outputs
+    assert letter.topic == "dead"
+
+
+@pytest.mark.parametrize("value", [b"\xff", b"[" * 5_000, b"null", b"{}"])
+def test_bytes_that_are_no_advertisement_are_a_dead_letter(value: bytes) -> None:
+    record = SimpleNamespace(topic="ads", partition=0, offset=3, key=b"k", value=value, headers=[], timestamp=1)
+    assert [output.topic for output in track([record], {}).outputs] == ["dead"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [[("tick", b"1")], [("mqtt-topic", None), ("received-at", b"1")], [("mqtt-topic", b"\xff"), ("received-at", b"1")]],
+)
+def test_a_record_that_no_bridge_wrote_is_a_dead_letter(headers: list[tuple[str, Any]]) -> None:
+    (letter,) = decode([raw(1, headers=headers)]).outputs
+    assert dead_letter_facts(letter.headers)["reason"] == "bad_record"
+
+
+def test_a_dimmer_of_a_script_holds_bytes_only() -> None:
+    data = {"address": "7c:c6:b6:bd:4c:b5", "pid": 1, "dimmer": 2**70, "dimmersteps": 1}
+    event = {"component": "script:1", "event": "shelly-blu", "data": data, "ts": 1}
+    work = decode([raw(1, msgspec.json.encode({**HOSTILE, "src": "g", "params": {"ts": 1, "events": [event]}}))])
+    (found,) = advertisements(work)
+    assert isinstance(found, Advertisement)
+    assert found.values == {"packet_id": 1}
+    assert found.flags == ("time_untrusted", "partial")
 
 
 def test_ticks_move_the_watermark_and_nothing_else() -> None:

@@ -49,3 +49,18 @@ def test_patience_ends_when_a_partition_cannot_be_read() -> None:
     assert alignment.ahead({A: 1, B: 0}, ends) == {A}
     now[0] += PATIENCE_SECONDS + 1
     assert alignment.ahead({A: 1, B: 0}, ends) == set()
+    assert alignment.ahead({A: 2, B: 0}, ends) == set()
+    assert alignment.ahead({A: 3, B: 1}, ends) == {A}, "it moves again, so it is waited for again"
+
+
+def test_a_live_partition_does_not_renew_the_patience_with_a_stuck_one() -> None:
+    alignment, now = make()
+    ends = {A: 100, B: 100, C: 100}
+    alignment.take(A, records(0), {A: 0, B: 0, C: 0}, ends)
+    assert alignment.ahead({A: 1, B: 0, C: 0}, ends) == {A}
+    for second in range(int(PATIENCE_SECONDS) + 2):
+        now[0] += 1
+        ends[C] = 101 + second
+        alignment.take(C, records(600 + second), {A: 1, B: 0, C: 100 + second}, ends)
+        held = alignment.ahead({A: 1, B: 0, C: 101 + second}, ends)
+    assert held == set()

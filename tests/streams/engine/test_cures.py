@@ -3,11 +3,12 @@
 import asyncio
 import os
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from faust.stores import memory
 from faust.transport.drivers import aiokafka as stock
 from faust.transport.producer import ProducerBuffer
@@ -184,6 +185,28 @@ async def test_a_delivery_that_is_refused_ends_the_worker_and_commits_nothing(
     await until(lambda: worker.poll() is not None, 40)
     assert worker.returncode == 70
     assert await committed(kafka, topic_prefix) == 0
+
+
+async def test_a_log_that_lost_its_tail_goes_on_at_its_end(
+    kafka: str, counting_topics: str, producer: AIOKafkaProducer, start_worker: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Stock Faust waits for offsets above its commit, and drops everything that comes until then."""
+    source, place = counting_topics + "in", TopicPartition(counting_topics + "in", 0)
+    await producer.send_and_wait(source, b"1", key=b"k", partition=0)
+    group = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=counting_topics + "count", enable_auto_commit=False)
+    await group.start()
+    group.assign([place])
+    await group.commit({place: 1_000})
+    await group.stop()
+    start_worker(kafka, counting_topics)
+    log = tmp_path / "worker.log"
+    await until(lambda: "Worker ready" in log.read_text(), 30)
+    await producer.send_and_wait(source, b"2", key=b"k", partition=0)
+
+    async def is_counted() -> bool:
+        return [r.value for r in (await read_all(kafka, counting_topics + "out"))[0]] == [b"0:1"]  # type: ignore[attr-defined]
+
+    await until(is_counted, 30)
 
 
 def test_fail_stop_says_why_and_exits_with_its_own_code(capfd: pytest.CaptureFixture[str]) -> None:
