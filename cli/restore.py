@@ -1,6 +1,5 @@
 """After a reboot: the last half hour of the archive goes back into raw-frames, and the worker rebuilds its state."""
 
-import time
 from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
@@ -13,7 +12,7 @@ ARCHIVED = ("archived", b"1")  # the sinks leave such a record out: the archive 
 
 
 async def restore(archive_file: Path, broker: str, prefix: str) -> int:
-    """Publish what the archive received within the embedded retention, ticks too; says how many records.
+    """Publish the archive's last half hour, ticks too, however long ago that was; says how many records.
 
     Raises KafkaError, StoreUnavailable.
     """
@@ -21,11 +20,12 @@ async def restore(archive_file: Path, broker: str, prefix: str) -> int:
         return 0
     archive = Archive(archive_file)
     producer = AIOKafkaProducer(bootstrap_servers=broker, acks="all", enable_idempotence=True)
-    now, count = round(time.time() * 1000), 0
+    count = 0
     topic = RAW_FRAMES.full_name(prefix)
     try:
         await producer.start()
-        for record in archive.read(now - EMBEDDED_RETENTION * 1000, now + 1):
+        newest = archive.newest() or 0
+        for record in archive.read(newest - EMBEDDED_RETENTION * 1000, newest + 1):
             # its own partition, or ticks would miss one; but the archive may be of a log with more partitions
             partition = record.partition
             if partition >= RAW_FRAMES.embedded_partitions:

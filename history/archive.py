@@ -89,6 +89,12 @@ class Archive:
                 return
             after = rows[-1][:4]
 
+    def newest(self) -> int | None:
+        """When the newest record was received (unix milliseconds); None if there is none. Raises StoreUnavailable."""
+        with self._database.read() as connection:
+            found = connection.execute("SELECT max(received_at) FROM record").fetchone() if connection else None
+        return int(found[0]) if found and found[0] is not None else None
+
     async def prune(self, before: int, *, most: int = 1000) -> int:
         """Delete up to `most` records that were received before `before` (unix milliseconds); says how many.
 

@@ -12,7 +12,7 @@ import msgspec
 from history.database import Database, Schema, int64
 from history.store import ReadingRejected
 from schemas.advertisement import Coordinate
-from schemas.reading import Reading
+from schemas.reading import RESTORED, Reading
 
 # A row is small because what repeats is written once: sensor and source are numbers, received_at is the distance to
 # measured_at, an H&T's three quantities are columns of their own and only what else a packet said is JSON, in `rest`.
@@ -58,6 +58,11 @@ _UPSERT = """
     WHERE (excluded.raw_epoch, excluded.raw_partition, excluded.raw_offset, excluded.raw_index)
        >= (raw_epoch, raw_partition, raw_offset, raw_index)
 """
+_COPIES_WITHIN_MS = 30_000
+_HELD = """
+    SELECT 1 FROM reading WHERE sensor = (SELECT id FROM sensor WHERE mac = ?) AND measured_at BETWEEN ? AND ?
+    AND packet_id IS ? AND counter IS ? LIMIT 1
+"""
 _SELECT = """
     SELECT mac, measured_at, raw_epoch, raw_partition, raw_offset, raw_index, gateway, format, time_source, flags,
            delay, rssi, packet_id, counter, temperature, humidity, battery, rest
@@ -88,7 +93,7 @@ class SqliteHistory:
         """Return once all of them are durable. Raises StoreUnavailable or ReadingRejected; then none is stored."""
 
         def work(connection: sqlite3.Connection) -> None:
-            rows = [_row(reading) for reading in readings]
+            rows = [_row(reading) for reading in readings if not _is_held(connection, reading)]
             connection.executemany(_ADD_SENSOR, {(row[0],) for row in rows})
             connection.executemany(_ADD_SOURCE, {row[6:10] for row in rows})
             connection.executemany(_UPSERT, rows)
@@ -120,6 +125,19 @@ class SqliteHistory:
     def _query(self, sql: str, parameters: tuple[Any, ...]) -> list[Reading]:
         with self._database.read() as connection:
             return [_reading(row) for row in connection.execute(sql, parameters)] if connection else []
+
+
+def _is_held(connection: sqlite3.Connection, reading: Reading) -> bool:
+    """Whether a reading that was made again from the archive is there already, by the copy of another gateway.
+
+    Its identity is the time of the first copy, and which copy is folded first may change in a rebuild.
+    """
+    if RESTORED not in reading.flags:
+        return False
+    around = (reading.measured_at - _COPIES_WITHIN_MS, reading.measured_at + _COPIES_WITHIN_MS)
+    return (
+        connection.execute(_HELD, (reading.sensor, *around, reading.packet_id, reading.counter)).fetchone() is not None
+    )
 
 
 def _row(reading: Reading) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ class Frame(msgspec.Struct, frozen=True):
     """One MQTT message. `received_at` is the bridge's arrival time in unix milliseconds.
 
     `queued`: it waited in the MQTT broker while the bridge was away. `retain`: it was a topic's stored state.
+    `archived`: it came back from the archive, into a log that had been lost.
     """
 
     topic: str
@@ -23,6 +24,7 @@ class Frame(msgspec.Struct, frozen=True):
     retain: bool = False
     dup: bool = False
     queued: bool = False
+    archived: bool = False
 
     def headers(self) -> Headers:
         """The record headers that carry everything but the payload."""
@@ -48,6 +50,7 @@ class Frame(msgspec.Struct, frozen=True):
                 retain=found.get("retain") == b"1",
                 dup=found.get("dup") == b"1",
                 queued=found.get("queued") == b"1",
+                archived=found.get("archived") == b"1",
             )
         except KeyError as missing:
             raise ValueError(f"raw record without header {missing}") from None

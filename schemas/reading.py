@@ -4,6 +4,9 @@ import msgspec
 
 from schemas.advertisement import Coordinate, TimeSource, Values
 
+# Flag of a reading that was made again from the archive: the history may hold it by another gateway's copy.
+RESTORED = "restored"
+
 
 class Reading(msgspec.Struct, frozen=True, omit_defaults=True):
     """One packet of one sensor, emitted at its first copy. Times in unix milliseconds, rssi in dBm.

@@ -10,6 +10,7 @@ import msgspec
 
 from schemas.advertisement import Advertisement, Coordinate
 from schemas.frame import Frame, frame_key
+from schemas.reading import RESTORED
 from streams.formats import bluflow, iobroker, openhab, scan_result, shelly_blu
 from streams.formats.bthome import Packet, decode
 from streams.formats.envelope import Event, events, parse
@@ -156,6 +157,8 @@ def _advertisement(
         flags += ("time_untrusted",)
     if measured.source == "unknown":
         flags += ("time_unknown",)
+    if frame.archived:
+        flags += (RESTORED,)
     if found.partial or packet.stopped is not None:
         flags += ("partial",)
     raw = found.service_data

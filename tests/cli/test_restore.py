@@ -12,7 +12,7 @@ from schemas.topics import RAW_FRAMES
 
 
 async def test_the_last_half_hour_comes_back_to_its_partitions_marked(tmp_path: Path, kafka: str, topics: str) -> None:
-    now = round(time.time() * 1000)
+    now = round(time.time() * 1000) - 7 * 86_400_000  # the machine was off for a week
     old, new = now - 40 * 60_000, now - 60_000
     archive = Archive(tmp_path / "archive.sqlite")
 

@@ -9,13 +9,15 @@ from contextlib import closing
 from pathlib import Path
 from subprocess import PIPE
 
+import msgspec
 import pytest
 
 from cli.child import spawn
 from history.database import StoreTooNew
 from history.sqlite import _NEWEST, SqliteHistory
 from history.store import ReadingRejected, StoreUnavailable
-from schemas.reading import Reading
+from schemas.advertisement import Coordinate
+from schemas.reading import RESTORED, Reading
 from tests.contract.engines import SENSOR, reading
 
 # Writes under a limit on file sizes, which the kernel enforces as it does a full disk.
@@ -177,3 +179,16 @@ async def test_a_reading_takes_some_fifty_bytes(store: SqliteHistory, path: Path
     await store.write([reading(number, temperature=20 + number % 70 / 10) for number in range(20_000)])
     await store.close()
     assert path.stat().st_size / 20_000 < 60
+
+
+async def test_a_reading_restored_by_another_gateways_copy_is_not_written_twice(tmp_path: Path) -> None:
+    history = SqliteHistory(tmp_path / "history.sqlite")
+    at = Coordinate(0, 0, 1, 0)
+    live = Reading("7c:c6:b6:bd:4c:b5", 1_000_000, 1_000_050, "gateway", "gw-a", {"humidity": 50}, "f", at, packet_id=7)
+    copy = msgspec.structs.replace(live, measured_at=1_000_037, gateway="gw-b", flags=(RESTORED,))
+    missed = msgspec.structs.replace(copy, packet_id=8, measured_at=1_060_000)
+    await history.write([live])
+    await history.write([copy, missed])
+    found = [reading async for reading in history.readings(live.sensor, 0, 1 << 60)]
+    assert found == [live, missed]
+    await history.close()

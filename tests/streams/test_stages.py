@@ -174,6 +174,11 @@ def test_a_record_that_no_bridge_wrote_is_a_dead_letter(headers: list[tuple[str,
     assert dead_letter_facts(letter.headers)["reason"] == "bad_record"
 
 
+def test_what_came_back_from_the_archive_is_flagged() -> None:
+    headers = [*Frame("shellypro2-a/events/rpc", PAYLOAD, 1_759_654_321_600).headers(), ("archived", b"1")]
+    assert [found.flags for found in advertisements(decode([raw(1, headers=headers)]))] == [("restored",)] * 2  # type: ignore[union-attr]
+
+
 def test_a_dimmer_of_a_script_holds_bytes_only() -> None:
     data = {"address": "7c:c6:b6:bd:4c:b5", "pid": 1, "dimmer": 2**70, "dimmersteps": 1}
     event = {"component": "script:1", "event": "shelly-blu", "data": data, "ts": 1}
