@@ -125,7 +125,9 @@ def load(kind: type[S]) -> S:
         first = error.errors()[0]
         name = _name(kind, ".".join(str(part) for part in first["loc"]))
         text = first["msg"].removeprefix("Value error, ")
-        if isinstance(first["input"], (str, int, float)) and "Secret" not in str(_annotation(kind, name)):
+        # a misspelt name may stand before a secret
+        known = first["type"] != "extra_forbidden"
+        if known and isinstance(first["input"], (str, int, float)) and "Secret" not in str(_annotation(kind, name)):
             text += f" (given: {str(first['input'])[:80]!r})"
         raise SettingsError(f"setting {name}: {text}") from None
 

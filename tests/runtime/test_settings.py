@@ -62,6 +62,13 @@ def test_a_bad_secret_is_not_shown(yaml: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "hunter2" not in str(caught.value)
 
 
+def test_a_secret_behind_a_misspelt_name_is_not_shown(yaml: Path) -> None:
+    yaml.write_text("room: {passwrd: hunter2}")
+    with pytest.raises(SettingsError, match="passwrd") as caught:
+        load(RoomSettings)
+    assert "hunter2" not in str(caught.value)
+
+
 @pytest.mark.parametrize("text", ["host", "host:", ":1", "host:port", "host:70000"])
 def test_host_port_refuses(text: str) -> None:
     with pytest.raises(ValueError, match="host:port"):
