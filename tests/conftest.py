@@ -4,6 +4,7 @@ import itertools
 import os
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,36 +34,36 @@ def topic_prefix() -> str:
     return f"t{os.getpid()}-{next(_counter)}."
 
 
+@contextmanager
+def serving(command: list[str], port: int, log: Path) -> Iterator[str]:
+    """A broker's process while the context lasts; gives host:port once it accepts connections."""
+    address = f"127.0.0.1:{port}"
+    with log.open("wb") as file:
+        child = spawn(command, stdout=file, stderr=file)
+    try:
+        wait_until_accepts(address)
+        yield address
+    finally:
+        child.kill()
+        child.wait()
+
+
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Kafka-protocol broker (noida-db), host:port."""
-    folder = tmp_path_factory.mktemp("kafka")
-    port = find_free_port()
-    with (folder / "log").open("wb") as log:
-        child = spawn(kafka_command(port, folder), stdout=log, stderr=log)
-        try:
-            wait_until_accepts(f"127.0.0.1:{port}")
-            yield f"127.0.0.1:{port}"
-        finally:
-            child.kill()
-            child.wait()
+    folder, port = tmp_path_factory.mktemp("kafka"), find_free_port()
+    with serving(kafka_command(port, folder), port, folder / "log") as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def mqtt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real MQTT broker (rumqttd), host:port."""
-    folder = tmp_path_factory.mktemp("mqtt")
-    port = find_free_port()
+    folder, port = tmp_path_factory.mktemp("mqtt"), find_free_port()
     config = folder / "mqtt.toml"
     config.write_text(mqtt_config("127.0.0.1", port))
-    with (folder / "log").open("wb") as log:
-        child = spawn(mqtt_command(config), stdout=log, stderr=log)
-        try:
-            wait_until_accepts(f"127.0.0.1:{port}")
-            yield f"127.0.0.1:{port}"
-        finally:
-            child.kill()
-            child.wait()
+    with serving(mqtt_command(config), port, folder / "log") as address:
+        yield address
 
 
 @pytest.fixture

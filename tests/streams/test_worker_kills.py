@@ -18,7 +18,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from cli.child import spawn
-from cli.embedded import kafka_command, wait_until_accepts
+from cli.embedded import kafka_command
 from history.sqlite import SqliteHistory
 from runtime.kafka import ensure_topics, partition_of
 from schemas.advertisement import Advertisement
@@ -31,7 +31,7 @@ from streams.formats import decode_frame
 from streams.sensor_state import SensorState, dump, load
 from streams.watermark import KEY as WATERMARK
 from streams.watermark import Watermark
-from tests.conftest import find_free_port
+from tests.conftest import find_free_port, serving
 from tests.streams.engine.conftest import read_all, until
 
 ADVERTS, PER_FRAME, SENSORS, GATEWAYS, KILLS = 300_000, 6, 500, 20, 5
@@ -71,13 +71,8 @@ def broker() -> Iterator[str]:
     home = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(dir=home) as folder:
         port = find_free_port()
-        child = spawn(kafka_command(port, Path(folder)), stdout=-3, stderr=-3)
-        try:
-            wait_until_accepts(f"127.0.0.1:{port}")
-            yield f"127.0.0.1:{port}"
-        finally:
-            child.kill()
-            child.wait()
+        with serving(kafka_command(port, Path(folder)), port, Path(folder) / "log") as address:
+            yield address
 
 
 @pytest.fixture
