@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from schemas.gateway import GatewayChange
+
 # gateway: the frame's own time. arrival: the frame had none that can be trusted, so the bridge's clock.
 # unknown: it waited in a queue and has no time of its own.
 TimeSource = Literal["gateway", "arrival", "unknown"]
@@ -56,8 +58,23 @@ class Advertisement(msgspec.Struct, frozen=True, tag="advertisement", tag_field=
     flags: tuple[str, ...] = ()
 
 
-class Tick(msgspec.Struct, frozen=True, tag="tick", tag_field="kind"):
-    """The bridge's clock (unix milliseconds) as it passed through one raw partition."""
+class Tick(msgspec.Struct, frozen=True, tag="tick", tag_field="kind", omit_defaults=True):
+    """The bridge's clock (unix milliseconds) as it passed through one raw partition.
+
+    `gateways`: which gateways of that partition fell silent or spoke again since its last tick.
+    """
 
     time: int
+    at: Coordinate
+    gateways: tuple[GatewayChange, ...] = ()
+
+
+class CounterReset(msgspec.Struct, frozen=True, tag="counter-reset", tag_field="kind"):
+    """An operator's word that a sensor's encryption counter begins anew: its next packet sets it.
+
+    `received_at` in unix milliseconds.
+    """
+
+    sensor: str
+    received_at: int
     at: Coordinate

@@ -2,12 +2,28 @@
 
 import msgspec
 
-from schemas.advertisement import Advertisement, Tick
+from schemas.advertisement import Advertisement, CounterReset, Tick
+from schemas.aggregate import Aggregate
+from schemas.freshness import Transition
+from schemas.gateway import Clock, GatewayState
 from schemas.reading import Latest, Reading
 
 encode = msgspec.json.Encoder(order="deterministic").encode
-decode_advertisement = msgspec.json.Decoder(Advertisement | Tick).decode
+decode_advertisement = msgspec.json.Decoder(Advertisement | Tick | CounterReset).decode
 decode_reading = msgspec.json.Decoder(Reading).decode
 decode_latest = msgspec.json.Decoder(Latest).decode
+decode_aggregate = msgspec.json.Decoder(Aggregate).decode
+decode_transition = msgspec.json.Decoder(Transition).decode
+decode_gateway = msgspec.json.Decoder(GatewayState).decode
+decode_clock = msgspec.json.Decoder(Clock).decode
 
-__all__ = ["decode_advertisement", "decode_latest", "decode_reading", "encode"]
+__all__ = [
+    "decode_advertisement",
+    "decode_aggregate",
+    "decode_clock",
+    "decode_gateway",
+    "decode_latest",
+    "decode_reading",
+    "decode_transition",
+    "encode",
+]

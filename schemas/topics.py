@@ -36,9 +36,15 @@ class Topic:
 
 
 RAW_FRAMES = Topic("raw-frames.v1", "gateway", "MQTT payload, bytes untouched", "delete", 30 * DAY)
-ADVERTISEMENTS = Topic("advertisements.v1", "sensor", "Advertisement or Tick", "delete", 7 * DAY)
+ADVERTISEMENTS = Topic("advertisements.v1", "sensor", "Advertisement, Tick or CounterReset", "delete", 7 * DAY)
 READINGS = Topic("readings.v1", "sensor", "Reading", "delete", 30 * DAY)
 LATEST = Topic("latest.v1", "sensor", "Latest (revision)", "compact", None)
+AGGREGATES = Topic(
+    "aggregates.v1", "sensor, quantity, index, width, start", "Aggregate (revision, final)", "compact,delete", 7 * DAY
+)
+FRESHNESS = Topic("freshness.v1", "sensor", "Transition with cause", "delete", 30 * DAY)
+GATEWAYS = Topic("gateways.v1", "gateway", "GatewayState (revision)", "compact", None)
+CLOCK = Topic("clock.v1", "advertisements partition", "Clock: how far track has come", "compact", None, 1, 1)
 DEAD_LETTERS = Topic("dead-letters.v1", "original key", "original bytes", "delete", 90 * DAY, 4, 1)
 
 # Faust's own: the state that a restarted worker reads back. Named by Faust: <app>-<table>-changelog.
@@ -46,4 +52,16 @@ STREAMS_APP = "bluflow-streams"
 DECODE_CHANGELOG = Topic(f"{STREAMS_APP}-decode-changelog", "raw partition", "decode state", "compact", None)
 TRACK_CHANGELOG = Topic(f"{STREAMS_APP}-track-changelog", "sensor", "track state", "compact", None)
 
-TOPICS = (RAW_FRAMES, ADVERTISEMENTS, READINGS, LATEST, DEAD_LETTERS, DECODE_CHANGELOG, TRACK_CHANGELOG)
+TOPICS = (
+    RAW_FRAMES,
+    ADVERTISEMENTS,
+    READINGS,
+    LATEST,
+    AGGREGATES,
+    FRESHNESS,
+    GATEWAYS,
+    CLOCK,
+    DEAD_LETTERS,
+    DECODE_CHANGELOG,
+    TRACK_CHANGELOG,
+)

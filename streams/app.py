@@ -12,7 +12,7 @@ from typing import Any
 
 from runtime.health import health_page
 from schemas.frame import received_at
-from schemas.topics import STREAMS_APP
+from schemas.topics import ADVERTISEMENTS, RAW_FRAMES, STREAMS_APP
 from streams import metrics
 from streams.decode import DecodeStage
 from streams.engine import BatchConsumer, BatchSchema, FencedTable, Stage, install
@@ -34,9 +34,10 @@ def make_app(settings: StreamsSettings, places: Places) -> EngineApp:
     app = _engine_app(settings)
 
     decode_stage = DecodeStage(places, bind_keys(settings.keys_file))
-    BatchConsumer.aligned_topics[places.raw_frames] = lambda record: received_at(record.headers)
-    decode = _stage(app, "decode", places.raw_frames, places.raw_frame_partitions, decode_stage.fold)
-    track = _stage(app, "track", places.advertisements, places.advertisement_partitions, TrackStage(places).fold)
+    raw_frames, advertisements = places.name(RAW_FRAMES), places.name(ADVERTISEMENTS)
+    BatchConsumer.aligned_topics[raw_frames] = lambda record: received_at(record.headers)
+    decode = _stage(app, "decode", raw_frames, places.count(RAW_FRAMES), decode_stage.fold)
+    track = _stage(app, "track", advertisements, places.count(ADVERTISEMENTS), TrackStage(places).fold)
 
     def raw_tail_lost(partition: int, expected: int, end: int) -> None:
         epoch = decode_stage.begin_epoch(decode.table.data.states(partition), end)
@@ -48,11 +49,11 @@ def make_app(settings: StreamsSettings, places: Places) -> EngineApp:
         log.warning("advertisements partition %d ends at %d, was read up to %d", partition, end, expected)
 
     app.watch_tail(
-        places.raw_frames,
+        raw_frames,
         raw_tail_lost,
         lambda partition: decode_stage.next_offset(decode.table.data.states(partition)),
     )
-    app.watch_tail(places.advertisements, advertisements_tail_lost)
+    app.watch_tail(advertisements, advertisements_tail_lost)
     _serve(app, settings, {"decode": decode, "track": track})
     return app
 

@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
-from runtime.kafka import partition_of
 from schemas.dead_letter import dead_letter_headers
+from schemas.topics import DEAD_LETTERS
 from streams.engine import Output
 from streams.places import Places
 
@@ -20,5 +20,4 @@ def dead_letter(places: Places, record: Any, stage: str, reason: str, detail: st
         time=record.timestamp or int(time.time() * 1000),
         headers=[(name, value or b"") for name, value in record.headers],
     )
-    place = partition_of(key, places.dead_letter_partitions)
-    return Output(places.dead_letters, place, key, record.value or b"", tuple(headers))
+    return places.output(DEAD_LETTERS, key, record.value or b"", headers)

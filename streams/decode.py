@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.kafka import partition_of
 from schemas.advertisement import Coordinate, Tick
 from schemas.codec import encode
 from schemas.frame import Frame, tick_time
+from schemas.topics import ADVERTISEMENTS
 from streams import metrics
 from streams.dead_letters import dead_letter
-from streams.engine import Output, States, Work
+from streams.engine import States, Work
 from streams.formats import decode_frame
 from streams.log_position import KEY, LogPosition
 from streams.places import Places
@@ -59,8 +59,7 @@ class DecodeStage:
         metrics.FRAMES.inc()
         for advertisement in decoded.advertisements:
             key = advertisement.sensor.encode()
-            place = partition_of(key, self.places.advertisement_partitions)
-            work.outputs.append(Output(self.places.advertisements, place, key, encode(advertisement)))
+            work.outputs.append(self.places.output(ADVERTISEMENTS, key, encode(advertisement)))
             metrics.ADVERTISEMENTS.labels(advertisement.format).inc()
         if decoded.rejected:  # the frame's bytes once, however many of its elements are bad
             first, *others = decoded.rejected
@@ -68,9 +67,7 @@ class DecodeStage:
             self._bury(record, first.reason, detail, work)
 
     def _forward_tick(self, tick: Tick, work: Work) -> None:
-        value = encode(tick)
-        for place in range(self.places.advertisement_partitions):
-            work.outputs.append(Output(self.places.advertisements, place, b"", value))
+        work.outputs += self.places.everywhere(ADVERTISEMENTS, b"", encode(tick))
 
     def _bury(self, record: Any, reason: str, detail: str, work: Work) -> None:
         metrics.DEAD_LETTERS.labels("decode", reason).inc()

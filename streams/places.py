@@ -1,10 +1,13 @@
 """Where the stages read and write: full topic names and partition counts, as the broker has them."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aiokafka.admin import AIOKafkaAdminClient
 
-from schemas.topics import ADVERTISEMENTS, DEAD_LETTERS, LATEST, RAW_FRAMES, READINGS, TOPICS
+from runtime.kafka import partition_of
+from schemas.topics import TOPICS, Topic
+from streams.engine import Output
 
 
 class TopicsMissing(Exception):
@@ -13,19 +16,35 @@ class TopicsMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Names with the prefix; how many partitions each has."""
+    """The topics' prefix, and how many partitions each has, by its name without the prefix."""
 
     prefix: str
-    raw_frames: str
-    advertisements: str
-    readings: str
-    latest: str
-    dead_letters: str
-    raw_frame_partitions: int
-    advertisement_partitions: int
-    reading_partitions: int
-    latest_partitions: int
-    dead_letter_partitions: int
+    partitions: Mapping[str, int]
+
+    def name(self, topic: Topic) -> str:
+        """The topic's name on the broker."""
+        return self.prefix + topic.name
+
+    def count(self, topic: Topic) -> int:
+        """Its partitions."""
+        return self.partitions[topic.name]
+
+    def output(
+        self,
+        topic: Topic,
+        key: bytes,
+        value: bytes,
+        headers: Iterable[tuple[str, bytes]] = (),
+        *,
+        by: bytes | None = None,
+    ) -> Output:
+        """A record for the partition that `by` belongs to; by its key, if not given."""
+        place = partition_of(key if by is None else by, self.count(topic))
+        return Output(self.name(topic), place, key, value, tuple(headers))
+
+    def everywhere(self, topic: Topic, key: bytes, value: bytes) -> list[Output]:
+        """The same record for each partition."""
+        return [Output(self.name(topic), place, key, value) for place in range(self.count(topic))]
 
 
 async def find_places(broker: str, prefix: str) -> Places:
@@ -41,17 +60,4 @@ async def find_places(broker: str, prefix: str) -> Places:
         counts = {topic["topic"]: len(topic["partitions"]) for topic in described}
     finally:
         await admin.close()
-    names = [topic.full_name(prefix) for topic in (RAW_FRAMES, ADVERTISEMENTS, READINGS, LATEST, DEAD_LETTERS)]
-    return Places(
-        prefix=prefix,
-        raw_frames=names[0],
-        advertisements=names[1],
-        readings=names[2],
-        latest=names[3],
-        dead_letters=names[4],
-        raw_frame_partitions=counts[names[0]],
-        advertisement_partitions=counts[names[1]],
-        reading_partitions=counts[names[2]],
-        latest_partitions=counts[names[3]],
-        dead_letter_partitions=counts[names[4]],
-    )
+    return Places(prefix, {topic.name: counts[topic.full_name(prefix)] for topic in TOPICS})

@@ -5,14 +5,14 @@ from typing import Any
 
 import msgspec
 
-from runtime.kafka import partition_of
 from schemas.address import normalise_mac
-from schemas.advertisement import Advertisement, Tick
+from schemas.advertisement import Advertisement, CounterReset, Tick
 from schemas.codec import decode_advertisement, encode
 from schemas.reading import Reading
+from schemas.topics import LATEST, RAW_FRAMES, READINGS
 from streams import metrics
 from streams.dead_letters import dead_letter
-from streams.engine import Output, States, Work
+from streams.engine import States, Work
 from streams.fold import fold, is_folded, latest_of
 from streams.places import Places
 from streams.sensor_state import SensorState, dump, load
@@ -27,18 +27,20 @@ class Unreadable(Exception):
     """A record that is no advertisement, or one that no state could hold."""
 
 
-def read_advertisement(value: bytes) -> Advertisement | Tick:
+def read_advertisement(value: bytes) -> Advertisement | Tick | CounterReset:
     """The record. Raises Unreadable, here and not in a fold: what fails there ends the worker, again and again."""
     try:
-        read: Advertisement | Tick = decode_advertisement(value)
+        read: Advertisement | Tick | CounterReset = decode_advertisement(value)
+        if not isinstance(read, Tick) and normalise_mac(read.sensor) != read.sensor:
+            raise ValueError(f"not a sensor's id: {read.sensor[:40]!r}")
         if isinstance(read, Advertisement):
-            if normalise_mac(read.sensor) != read.sensor:
-                raise ValueError(f"not a sensor's id: {read.sensor[:40]!r}")
             if len(_pack(read.values)) > MAX_VALUES_BYTES:
                 raise ValueError(f"values of more than {MAX_VALUES_BYTES} bytes")
             numbers = [read.measured_at, read.received_at, read.counter or 0]
+        elif isinstance(read, CounterReset):
+            numbers = [read.received_at]
         else:
-            numbers = [read.time]
+            numbers = [read.time, *(change.at for change in read.gateways)]
         if not all(0 <= number < _MAX_NUMBER for number in (*numbers, *msgspec.structs.astuple(read.at))):
             raise ValueError("a number that no time or place can be")
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
@@ -56,7 +58,7 @@ class TrackStage:
         """One batch into the states of its partition. `latest` is written once a sensor and batch."""
         work, changed = Work(), dict[bytes, SensorState]()
         spoke: set[bytes] = set()
-        watermark = states[KEY] = Watermark.load(states.get(KEY), self.places.raw_frame_partitions)
+        watermark = states[KEY] = Watermark.load(states.get(KEY), self.places.count(RAW_FRAMES))
         revision = watermark.revision
         for record in records:
             advertisement = self._read(record, watermark, work)
@@ -64,18 +66,17 @@ class TrackStage:
                 key = advertisement.sensor.encode()
                 reading = self._track(key, advertisement, watermark.time, states, changed)
                 if reading:
-                    self._emit(self.places.readings, self.places.reading_partitions, key, reading, work)
+                    work.outputs.append(self.places.output(READINGS, key, encode(reading)))
                     spoke.add(key)
         for key in spoke:
-            latest = latest_of(key.decode(), changed[key])
-            self._emit(self.places.latest, self.places.latest_partitions, key, latest, work)
+            work.outputs.append(self.places.output(LATEST, key, encode(latest_of(key.decode(), changed[key]))))
         work.changed = {key: dump(state) for key, state in changed.items()}
         if watermark.revision != revision:
             # last: a recovered watermark is then never ahead of the states, and no packet forgotten too early
             work.changed[KEY] = watermark.dump()
         return work
 
-    def _read(self, record: Any, watermark: Watermark, work: Work) -> Advertisement | Tick | None:
+    def _read(self, record: Any, watermark: Watermark, work: Work) -> Advertisement | Tick | CounterReset | None:
         try:
             read = read_advertisement(record.value or b"")
         except Unreadable as error:
@@ -104,6 +105,3 @@ class TrackStage:
         changed[key], reading = fold(state, advertisement, watermark)
         (metrics.READINGS if reading else metrics.COPIES).inc()
         return reading
-
-    def _emit(self, topic: str, partitions: int, key: bytes, record: object, work: Work) -> None:
-        work.outputs.append(Output(topic, partition_of(key, partitions), key, encode(record)))

@@ -10,12 +10,13 @@ from typing import Any
 
 from schemas.codec import decode_latest, decode_reading
 from schemas.frame import Frame
+from schemas.topics import ADVERTISEMENTS, DEAD_LETTERS, LATEST, RAW_FRAMES, READINGS, TOPICS
 from streams.decode import DecodeStage
 from streams.engine import States
 from streams.places import Places
 from streams.track import TrackStage
 
-PLACES = Places("", "raw", "ads", "readings", "latest", "dead", 4, 4, 4, 4, 1)
+PLACES = Places("", {topic.name: topic.embedded_partitions for topic in TOPICS})
 PAYLOADS, BATCH = 1_000_000, 5_000
 TOPICS = ("gw/events/rpc", "gw/events/ble", "gw/status/x:1", "odd", "a/b/c/events/rpc")
 
@@ -48,31 +49,39 @@ def test_a_million_random_payloads_stop_nothing(data: Path) -> None:
     stage, track = DecodeStage(PLACES, dict), TrackStage(PLACES)
     decoded: States = {}
     tracked: States = {}
-    counts = dict.fromkeys(("ads", "dead", "readings", "latest"), 0)
+    counts = dict.fromkeys((ADVERTISEMENTS.name, DEAD_LETTERS.name, READINGS.name, LATEST.name), 0)
     for start in range(0, PAYLOADS, BATCH):
         records = [raw(start + number, dice.choice(TOPICS), hostile(dice, real)) for number in range(BATCH)]
         outputs = stage.fold(records, decoded, 0).outputs
         sent = {record.offset: record.value for record in records}
         for output in outputs:
             counts[output.topic] += 1
-            if output.topic == "dead":
+            if output.topic == DEAD_LETTERS.name:
                 origin = dict(output.headers)["dead-letter-origin"].decode()
                 assert output.value == sent[int(origin.rpartition(":")[2])]
         advertisements = [
-            SimpleNamespace(topic="ads", partition=0, offset=n, key=o.key, value=o.value, headers=(), timestamp=1)
+            SimpleNamespace(
+                topic=ADVERTISEMENTS.name, partition=0, offset=n, key=o.key, value=o.value, headers=(), timestamp=1
+            )
             for n, o in enumerate(outputs)
-            if o.topic == "ads"
+            if o.topic == ADVERTISEMENTS.name
         ]
         for output in track.fold(advertisements, tracked, 0).outputs:
             counts[output.topic] += 1
-            {"readings": decode_reading, "latest": decode_latest}[output.topic](output.value)
-    assert counts["dead"] > PAYLOADS // 2
-    assert counts["ads"] > PAYLOADS // 1000, "some of what was mutated still says something"
-    assert counts["readings"]
+            {READINGS.name: decode_reading, LATEST.name: decode_latest}[output.topic](output.value)
+    assert counts[DEAD_LETTERS.name] > PAYLOADS // 2
+    assert counts[ADVERTISEMENTS.name] > PAYLOADS // 1000, "some of what was mutated still says something"
+    assert counts[READINGS.name]
 
 
 def raw(offset: int, topic: str, payload: bytes) -> Any:
     frame = Frame(topic, payload, 1_759_654_321_600 + offset)
     return SimpleNamespace(
-        topic="raw", partition=0, offset=offset, key=b"gw", value=payload, headers=frame.headers(), timestamp=1
+        topic=RAW_FRAMES.name,
+        partition=0,
+        offset=offset,
+        key=b"gw",
+        value=payload,
+        headers=frame.headers(),
+        timestamp=1,
     )

@@ -10,6 +10,7 @@ from schemas.advertisement import Advertisement, Tick
 from schemas.codec import decode_advertisement, decode_latest, decode_reading
 from schemas.dead_letter import dead_letter_facts
 from schemas.frame import Frame, tick_headers
+from schemas.topics import ADVERTISEMENTS, DEAD_LETTERS, LATEST, RAW_FRAMES, READINGS, TOPICS
 from streams.decode import DecodeStage
 from streams.engine import States, Work
 from streams.log_position import KEY, LogPosition
@@ -18,7 +19,7 @@ from streams.track import TrackStage
 from streams.watermark import KEY as WATERMARK
 from streams.watermark import Watermark
 
-PLACES = Places("", "raw", "ads", "readings", "latest", "dead", 4, 4, 4, 4, 1)
+PLACES = Places("", {topic.name: topic.embedded_partitions for topic in TOPICS})
 PAYLOAD = (
     b'{"src":"shellypro2-a","dst":"x","method":"NotifyEvent","params":{"ts":1759654321.46,"events":[{"component":'
     b'"script:1","id":1,"event":"bluflow","ts":1759654321.46,"data":{"v":1,"seq":1,"d":'
@@ -28,7 +29,13 @@ PAYLOAD = (
 
 def raw(offset: int, payload: bytes = PAYLOAD, partition: int = 2, **record: Any) -> Any:
     frame = Frame("shellypro2-a/events/rpc", payload, 1_759_654_321_600)
-    default = {"topic": "raw", "key": b"shellypro2-a", "value": payload, "headers": frame.headers(), "timestamp": 5}
+    default = {
+        "topic": RAW_FRAMES.name,
+        "key": b"shellypro2-a",
+        "value": payload,
+        "headers": frame.headers(),
+        "timestamp": 5,
+    }
     return SimpleNamespace(**{**default, "offset": offset, "partition": partition, **record})
 
 
@@ -37,7 +44,7 @@ def decode(records: list[Any], states: States | None = None) -> Work:
 
 
 def advertisements(work: Work) -> list[Advertisement | Tick]:
-    return [decode_advertisement(output.value) for output in work.outputs if output.topic == "ads"]
+    return [decode_advertisement(output.value) for output in work.outputs if output.topic == ADVERTISEMENTS.name]
 
 
 def test_a_frame_becomes_its_advertisements_with_their_raw_coordinate() -> None:
@@ -75,10 +82,10 @@ def test_a_tick_goes_to_every_partition() -> None:
 
 def test_what_cannot_be_decoded_is_kept_with_its_bytes_and_its_neighbours_live() -> None:
     work = decode([raw(1), raw(2, b"\xff\xfe"), raw(3)])
-    (letter,) = [output for output in work.outputs if output.topic == "dead"]
+    (letter,) = [output for output in work.outputs if output.topic == DEAD_LETTERS.name]
     assert (letter.key, letter.value) == (b"shellypro2-a", b"\xff\xfe")
     assert dead_letter_facts(letter.headers) | {"detail": ""} == {
-        "stage": "decode", "reason": "not_utf8", "origin": "raw:2:2", "time": "5", "detail": ""
+        "stage": "decode", "reason": "not_utf8", "origin": "raw-frames.v1:2:2", "time": "5", "detail": ""
     }  # fmt: skip
     assert dict(letter.headers)["mqtt-topic"] == b"shellypro2-a/events/rpc"
     assert len(advertisements(work)) == 4
@@ -96,7 +103,9 @@ def track(records: list[Any], states: States) -> Work:
 def records_of(work: Work) -> list[Any]:
     """decode's outputs as the records that track would read."""
     return [
-        SimpleNamespace(topic="ads", partition=0, offset=n, key=o.key, value=o.value, headers=o.headers, timestamp=9)
+        SimpleNamespace(
+            topic=ADVERTISEMENTS.name, partition=0, offset=n, key=o.key, value=o.value, headers=o.headers, timestamp=9
+        )
         for n, o in enumerate(work.outputs)
     ]
 
@@ -104,8 +113,8 @@ def records_of(work: Work) -> list[Any]:
 def test_track_emits_a_reading_a_packet_and_latest_once_a_batch() -> None:
     states: States = {}
     work = track(records_of(decode([raw(1), raw(2)])), states)
-    readings = [decode_reading(output.value) for output in work.outputs if output.topic == "readings"]
-    latest = [decode_latest(output.value) for output in work.outputs if output.topic == "latest"]
+    readings = [decode_reading(output.value) for output in work.outputs if output.topic == READINGS.name]
+    latest = [decode_latest(output.value) for output in work.outputs if output.topic == LATEST.name]
     assert {(reading.sensor, reading.packet_id) for reading in readings} == {
         ("7c:c6:b6:bd:4c:b5", 78),
         ("7c:c6:b6:00:00:01", 79),
@@ -128,9 +137,11 @@ def test_track_skips_what_it_has_folded_and_changes_nothing() -> None:
 
 
 def test_track_buries_what_is_no_advertisement() -> None:
-    poison = SimpleNamespace(topic="ads", partition=0, offset=3, key=b"k", value=b"{", headers=[], timestamp=1)
+    poison = SimpleNamespace(
+        topic=ADVERTISEMENTS.name, partition=0, offset=3, key=b"k", value=b"{", headers=[], timestamp=1
+    )
     (letter,) = track([poison], {}).outputs
-    assert (letter.topic, letter.value) == ("dead", b"{")
+    assert (letter.topic, letter.value) == (DEAD_LETTERS.name, b"{")
     assert dead_letter_facts(letter.headers)["reason"] == "undecodable"
 
 
@@ -152,17 +163,21 @@ GOOD = {"kind": "advertisement", "sensor": "7c:c6:b6:bd:4c:b5", "gateway": "g", 
 def test_an_advertisement_that_no_state_can_hold_is_a_dead_letter_not_the_end(change: dict[str, Any]) -> None:
     def record(fields: dict[str, Any]) -> Any:
         value = msgspec.json.encode(fields)
-        return SimpleNamespace(topic="ads", partition=0, offset=3, key=b"k", value=value, headers=[], timestamp=1)
+        return SimpleNamespace(
+            topic=ADVERTISEMENTS.name, partition=0, offset=3, key=b"k", value=value, headers=[], timestamp=1
+        )
 
-    assert {output.topic for output in track([record(GOOD)], {}).outputs} == {"readings", "latest"}
+    assert {output.topic for output in track([record(GOOD)], {}).outputs} == {READINGS.name, LATEST.name}
     (letter,) = track([record({**GOOD, **change})], {}).outputs
-    assert letter.topic == "dead"
+    assert letter.topic == DEAD_LETTERS.name
 
 
 @pytest.mark.parametrize("value", [b"\xff", b"[" * 5_000, b"null", b"{}"])
 def test_bytes_that_are_no_advertisement_are_a_dead_letter(value: bytes) -> None:
-    record = SimpleNamespace(topic="ads", partition=0, offset=3, key=b"k", value=value, headers=[], timestamp=1)
-    assert [output.topic for output in track([record], {}).outputs] == ["dead"]
+    record = SimpleNamespace(
+        topic=ADVERTISEMENTS.name, partition=0, offset=3, key=b"k", value=value, headers=[], timestamp=1
+    )
+    assert [output.topic for output in track([record], {}).outputs] == [DEAD_LETTERS.name]
 
 
 @pytest.mark.parametrize(
@@ -226,7 +241,9 @@ def test_names_and_packets_that_would_swell_every_state_are_refused() -> None:
     long_name = decode([raw(1, msgspec.json.encode(HOSTILE))])
     assert [dead_letter_facts(letter.headers)["reason"] for letter in long_name.outputs] == ["bad_envelope"]
     packets = decode([raw(1, msgspec.json.encode({**HOSTILE, "src": "g", "params": {"ts": 1, "events": [event]}}))])
-    assert [dead_letter_facts(o.headers)["reason"] for o in packets.outputs if o.topic == "dead"] == ["bad_event"]
+    assert [dead_letter_facts(o.headers)["reason"] for o in packets.outputs if o.topic == DEAD_LETTERS.name] == [
+        "bad_event"
+    ]
     work = track(records_of(packets)[:1], {})
     reading, latest = (output.value for output in work.outputs)
     assert decode_reading(reading).packet_id == 1
