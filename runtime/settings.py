@@ -7,7 +7,7 @@ common names are at the top level and a process's own under its section's name.
 import os
 import sys
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import yaml
 from pydantic import Field, ValidationError, field_validator
@@ -75,6 +75,36 @@ class Settings(BaseSettings):
 
     data: Path = Field(
         Path("data"), validation_alias="BLUFLOW_DATA", description="folder of history, archive and generated secrets"
+    )
+    sensors_file: Path = Field(
+        Path("sensors.yaml"),
+        validation_alias="BLUFLOW_SENSORS_FILE",
+        description="names, places, intervals and limits of sensors; read again when it changes",
+    )
+    history: Literal["sqlite", "influxdb"] = Field(
+        "sqlite", validation_alias="HISTORY", description="store of readings and aggregates: sqlite or influxdb"
+    )
+    influxdb_url: str = Field(
+        "http://127.0.0.1:8086", validation_alias="INFLUXDB_URL", description="where InfluxDB answers"
+    )
+    influxdb_org: str = Field("bluflow", validation_alias="INFLUXDB_ORG", description="its organisation")
+    influxdb_bucket: str = Field(
+        "bluflow",
+        validation_alias="INFLUXDB_BUCKET",
+        description="bucket of the readings; the aggregates' buckets are this name with _5m, _1h and _1d",
+    )
+    influxdb_token_file: Path | None = Field(
+        None, validation_alias="INFLUXDB_TOKEN_FILE", description="file that holds the token, mode 0600"
+    )
+    raw_days: float = Field(
+        30, gt=0, le=36_500, validation_alias="BLUFLOW_RAW_DAYS", description="days that readings are kept"
+    )
+    five_minute_days: float = Field(
+        365,
+        gt=0,
+        le=36_500,
+        validation_alias="BLUFLOW_FIVE_MINUTE_DAYS",
+        description="days that 5-minute aggregates are kept; hours and days are kept for ever",
     )
 
     @field_validator("broker")

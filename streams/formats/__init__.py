@@ -14,6 +14,7 @@ from schemas.reading import RESTORED
 from streams.formats import bluflow, iobroker, openhab, scan_result, shelly_blu
 from streams.formats.bthome import Packet, decode
 from streams.formats.envelope import Event, events, parse
+from streams.formats.news import News
 from streams.formats.reasons import REASONS, InvalidFrame, InvalidPacket, Rejected
 from streams.formats.sighting import Sighting, Sightings
 from streams.plausible import implausible
@@ -37,10 +38,15 @@ _LONGEST_GATEWAY = 300  # what a gateway allows as its topic prefix
 
 
 class DecodedFrame(msgspec.Struct, frozen=True):
-    """What a frame held, in its order. Both lists are empty if it is valid and carries no reading."""
+    """What a frame held, in its order. All lists are empty if it is valid and says nothing that we keep.
+
+    `gateway` is who sent it; empty if nobody could tell, or did not need to.
+    """
 
     advertisements: list[Advertisement]
     rejected: list[Rejected]
+    news: list[News] = []
+    gateway: str = ""
 
     @property
     def dead_letter(self) -> Rejected | None:
