@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -24,7 +25,10 @@ class StoreTooNew(StoreUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The tables of one file and their version, which stands in `PRAGMA user_version`."""
+    """The tables of one file and their version, which stands in `PRAGMA user_version`.
+
+    `tables` makes what is not there yet, so that it also brings an older file up to this version, in place.
+    """
 
     version: int
     tables: str
@@ -54,8 +58,8 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
 
     @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection | None]:
-        """A read-only connection for one short query; None as long as nobody has written.
+    def read(self, *, since: int = 1) -> Iterator[sqlite3.Connection | None]:
+        """A read-only connection for one short query; None as long as nobody has written, in schema `since` or newer.
 
         Raises StoreUnavailable. Opening takes some 0.2 ms. A connection kept open between queries would be one more
         thing to notice a replaced file, and a query kept open would stop the writer from trimming its log.
@@ -65,7 +69,7 @@ class Database:
                 yield None
                 return
             with closing(self._connect("ro")) as connection:
-                yield connection if self._version(connection) else None
+                yield connection if self._version(connection) >= since else None
         except sqlite3.Error as error:
             raise StoreUnavailable(f"reading {self.path}: {error}") from error
 
@@ -108,14 +112,26 @@ class Database:
         return self._connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        fresh = not self._version(connection)
-        connection.execute("PRAGMA journal_mode = WAL")  # the one mode in which others read while we write
+        older = self._version(connection) < self._schema.version
+        self._to_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")  # acknowledged means it outlives a power cut
         connection.execute("PRAGMA journal_size_limit = 67108864")  # a log that a slow reader held up shrinks again
-        if fresh:
+        if older:
             connection.executescript(
                 f"BEGIN IMMEDIATE; {self._schema.tables} PRAGMA user_version = {self._schema.version}; COMMIT;"
             )
+
+    def _to_wal(self, connection: sqlite3.Connection) -> None:
+        """The one mode in which others read while we write."""
+        until = time.monotonic() + self._busy_timeout
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError:  # two open a new file at once: here SQLite itself waits for nobody
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
 
     def _connect(self, mode: str) -> sqlite3.Connection:
         return sqlite3.connect(

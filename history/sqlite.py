@@ -9,16 +9,18 @@ from typing import Any
 
 import msgspec
 
+from history import sqlite_aggregates
 from history.database import Database, Schema, int64
-from history.store import ReadingRejected
+from history.store import ReadingRejected, Retention
 from schemas.advertisement import Coordinate
+from schemas.aggregate import Aggregate
 from schemas.reading import RESTORED, Reading
 
 # A row is small because what repeats is written once: sensor and source are numbers, received_at is the distance to
 # measured_at, an H&T's three quantities are columns of their own and only what else a packet said is JSON, in `rest`.
 # These columns have no type, so that 22 comes back as 22 and 22.0 as 22.0.
 SCHEMA = Schema(
-    version=1,
+    version=2,
     tables="""
     CREATE TABLE IF NOT EXISTS sensor (id INTEGER PRIMARY KEY, mac TEXT NOT NULL UNIQUE);
     CREATE TABLE IF NOT EXISTS source (
@@ -35,7 +37,8 @@ SCHEMA = Schema(
         temperature, humidity, battery, rest TEXT,
         PRIMARY KEY (sensor, measured_at)
     ) WITHOUT ROWID;
-    """,
+    """
+    + sqlite_aggregates.TABLE,
 )
 QUANTITIES = ("temperature", "humidity", "battery")
 PAGE = 2000  # readings; some 10 ms and 2 MB
@@ -74,6 +77,13 @@ _NEWEST = (
     _SELECT + "WHERE measured_at = (SELECT max(r.measured_at) FROM reading r WHERE r.sensor = sensor.id)"  # noqa: S608 - a constant
 )
 
+# A step down the primary key for each sensor here too.
+_PRUNE = """
+    DELETE FROM reading WHERE (sensor, measured_at) IN (
+        SELECT old.sensor, old.measured_at FROM sensor CROSS JOIN reading AS old
+        WHERE old.sensor = sensor.id AND old.measured_at < ? LIMIT ?)
+"""
+
 _encode_json = msgspec.json.Encoder().encode
 _decode_flags = msgspec.json.Decoder(tuple[str, ...]).decode
 _decode_rest = msgspec.json.Decoder(dict[str, Any]).decode
@@ -82,11 +92,15 @@ _decode_rest = msgspec.json.Decoder(dict[str, Any]).decode
 class SqliteHistory:
     """HistoryWriter and HistoryReader on one file; a process that only reads never opens it for writing.
 
-    A reading at an equal or higher raw coordinate replaces the stored one of its identity, a lower one does not.
+    A reading at an equal or higher raw coordinate replaces the stored one of its identity, a lower one does not; so
+    with aggregates and their revisions.
     """
 
-    def __init__(self, path: Path, *, busy_timeout: float = 2.0, page: int = PAGE) -> None:
+    def __init__(
+        self, path: Path, *, retention: Retention | None = None, busy_timeout: float = 2.0, page: int = PAGE
+    ) -> None:
         self._database = Database(path, SCHEMA, busy_timeout=busy_timeout)
+        self._retention = retention or Retention()
         self._page = page
 
     async def write(self, readings: Sequence[Reading]) -> None:
@@ -99,6 +113,32 @@ class SqliteHistory:
             connection.executemany(_UPSERT, rows)
 
         await self._database.write(work)
+
+    async def write_aggregates(self, aggregates: Sequence[Aggregate]) -> None:
+        """Return once all of them are durable. Raises StoreUnavailable or ReadingRejected; then none is stored."""
+        rows = [sqlite_aggregates.row(aggregate) for aggregate in aggregates]
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(_ADD_SENSOR, {(row[0],) for row in rows})
+            connection.executemany(sqlite_aggregates.UPSERT, rows)
+
+        await self._database.write(work)
+
+    async def prune(self, now: int, *, most: int = 1000) -> int:
+        """Delete up to `most` readings and as many 5-minute aggregates that are too old; says how many.
+
+        Small steps, because nothing is written meanwhile. Raises StoreUnavailable.
+        """
+        readings, five_minutes = self._retention.readings_before(now), self._retention.five_minutes_before(now)
+
+        def work(connection: sqlite3.Connection) -> int:
+            deleted = connection.execute(_PRUNE, (readings, most)).rowcount
+            return deleted + connection.execute(sqlite_aggregates.PRUNE, (five_minutes, most)).rowcount
+
+        return await self._database.write(work)
+
+    async def check(self, *, aggregates: bool) -> None:
+        """Nothing to look for: the file and its tables are made by the first write."""
 
     async def readings(self, sensor: str, start: int, end: int) -> AsyncIterator[Reading]:
         """A sensor's readings with start <= measured_at < end (unix milliseconds), oldest first.
@@ -114,6 +154,20 @@ class SqliteHistory:
                 return
             start = page[-1].measured_at + 1
 
+    async def aggregates(self, sensor: str, width: int, start: int, end: int) -> AsyncIterator[Aggregate]:
+        """A sensor's aggregates of `width` seconds with start <= their start < end (unix milliseconds).
+
+        By start, quantity and index; in pages, as readings. Raises StoreUnavailable.
+        """
+        after = (int64(start), "", -1)
+        while True:
+            page = await asyncio.to_thread(self._aggregates, (sensor, width, int64(end), *after, self._page))
+            for aggregate in page:
+                yield aggregate
+            if len(page) < self._page:
+                return
+            after = (page[-1].start, page[-1].quantity, page[-1].index)
+
     async def newest(self) -> Sequence[Reading]:
         """The newest reading of every sensor that the store knows. Raises StoreUnavailable."""
         return await asyncio.to_thread(self._query, _NEWEST, ())
@@ -125,6 +179,11 @@ class SqliteHistory:
     def _query(self, sql: str, parameters: tuple[Any, ...]) -> list[Reading]:
         with self._database.read() as connection:
             return [_reading(row) for row in connection.execute(sql, parameters)] if connection else []
+
+    def _aggregates(self, parameters: tuple[Any, ...]) -> list[Aggregate]:
+        with self._database.read(since=sqlite_aggregates.SINCE) as connection:
+            rows = connection.execute(sqlite_aggregates.PAGE, parameters) if connection else ()
+            return [sqlite_aggregates.aggregate(row) for row in rows]
 
 
 def _is_held(connection: sqlite3.Connection, reading: Reading) -> bool:

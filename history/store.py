@@ -1,27 +1,72 @@
 """The history store behind one interface: a writing and a reading side, one file per engine."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+from schemas.aggregate import Aggregate
 from schemas.reading import Reading
+
+DAY_MS = 86_400_000
 
 
 class StoreUnavailable(Exception):
-    """The store cannot be reached or written now: wait and try again, nothing is lost."""
+    """The store cannot be reached or written now: wait and try again, nothing is lost.
+
+    `retry_after`: seconds that the store itself asks to be left alone, 0 if it does not say.
+    """
+
+    def __init__(self, text: str, *, retry_after: float = 0) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
 
 
 class ReadingRejected(Exception):
     """The store will never take this batch: halve it until the readings at fault are found, they are dead letters."""
 
 
-class HistoryWriter(Protocol):
-    """The writing side. A reading is identified by (sensor, measured_at): writing it again changes nothing.
+class StoreMisconfigured(Exception):
+    """A setting of the store that can never work; the text is one line that names it."""
 
-    Another reading of the same identity replaces it whole, unless its raw coordinate is lower.
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long what is kept, in days. Aggregates of an hour and of a day are kept for ever."""
+
+    readings: float = 30
+    five_minutes: float = 365
+
+    def readings_before(self, now: int) -> int:
+        """Readings measured before this are too old at `now`; both in unix milliseconds."""
+        return now - int(self.readings * DAY_MS)
+
+    def five_minutes_before(self, now: int) -> int:
+        """5-minute windows that start before this are too old at `now`; both in unix milliseconds."""
+        return now - int(self.five_minutes * DAY_MS)
+
+
+class HistoryWriter(Protocol):
+    """The writing side. A reading is identified by (sensor, measured_at), an aggregate by its key.
+
+    Writing one again changes nothing. Another one of the same identity replaces it whole. Within a batch the higher
+    raw coordinate or revision wins; between batches, an engine that can compare keeps the higher too, the others take
+    the last, and a partition's order, which a redelivery repeats, makes that the higher one in the end.
     """
 
     async def write(self, readings: Sequence[Reading]) -> None:
         """Return once all of them are durable. Raises StoreUnavailable or ReadingRejected; then none counts."""
+
+    async def write_aggregates(self, aggregates: Sequence[Aggregate]) -> None:
+        """Return once all of them are durable. Raises StoreUnavailable or ReadingRejected; then none counts."""
+
+    async def prune(self, now: int, *, most: int = 1000) -> int:
+        """Delete up to `most` rows of each kind that are past their retention at `now` (unix milliseconds).
+
+        Says how many, 0 where the engine does that by itself. Raises StoreUnavailable.
+        """
+
+    async def check(self, *, aggregates: bool) -> None:
+        """Return if there is where to write readings, or `aggregates`, to. Raises StoreUnavailable: what is missing."""
 
     async def close(self) -> None:
         """Release the store."""
@@ -35,6 +80,12 @@ class HistoryReader(Protocol):
 
         Streamed: a year of them is never in memory at once. Empty for a sensor or a store that nobody wrote yet.
         Raises StoreUnavailable.
+        """
+
+    def aggregates(self, sensor: str, width: int, start: int, end: int) -> AsyncIterator[Aggregate]:
+        """A sensor's aggregates of `width` seconds with start <= their start < end (unix milliseconds).
+
+        By start, quantity and index. Streamed and empty as readings are. Raises StoreUnavailable.
         """
 
     async def newest(self) -> Sequence[Reading]:

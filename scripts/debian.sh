@@ -3,6 +3,7 @@
 set -euo pipefail
 missing=()
 [ -x /usr/sbin/mosquitto ] || missing+=(mosquitto)
+[ -x /usr/bin/chromium ] || missing+=(chromium)
 if [ "${#missing[@]}" -gt 0 ]; then
     # mosquitto must not start as a service of the machine: the tests start their own
     export DEBIAN_FRONTEND=noninteractive
@@ -10,4 +11,18 @@ if [ "${#missing[@]}" -gt 0 ]; then
     printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
     rm -f /usr/sbin/policy-rc.d
+fi
+
+# influxdb is only unpacked, into a folder of ours: no service, no user, no root
+here=$(cd "$(dirname "$0")/.." && pwd)
+if ! command -v influxd >/dev/null && [ ! -x "$here/.build/debian/usr/bin/influxd" ]; then
+    mkdir -p "$here/.build/debian"
+    (
+        cd "$here/.build/debian"
+        # the lists may be missing, or name a version that is gone; updating them needs root
+        download=(apt-get -qq -o APT::Sandbox::User=root download influxdb)
+        "${download[@]}" 2>/dev/null || { apt-get update -qq && "${download[@]}"; }
+        dpkg -x influxdb_*.deb .
+        rm -f influxdb_*.deb
+    )
 fi

@@ -1,1 +1,4 @@
-"""The sinks: readings -> history, raw frames -> archive. Plain consumers, no Faust; each with a group of its own."""
+"""The sinks: readings, aggregates -> history, raw frames -> archive.
+
+Plain consumers, no Faust; each with a group of its own.
+"""

@@ -7,24 +7,43 @@ from pathlib import Path
 from typing import Any
 
 from history.archive import Archive
-from history.sqlite import SqliteHistory
+from history.open import open_writer
+from history.store import StoreMisconfigured
 from runtime.health import health_page
+from runtime.sensors_file import open_sensors
 from runtime.settings import SettingsError
+from schemas.registry import Registry
+from streams.sinks.aggregates import AggregatesTarget
 from streams.sinks.archive import ArchiveTarget
+from streams.sinks.condition import log
 from streams.sinks.history import HistoryTarget
 from streams.sinks.settings import SinkSettings
 from streams.sinks.sink import Sink
 
 
 def sinks(settings: SinkSettings) -> list[Sink[Any]]:
-    """One for each store. Each has a group of its own, so that one's outage is not the other's."""
-    history = HistoryTarget(SqliteHistory(settings.data / "history.sqlite"))
+    """Each has a group and a connection of its own, so that one's outage is not the other's.
+
+    Raises SettingsError for a sensors file or a store's setting that cannot be used.
+    """
+    sensors = open_sensors(settings)
+
+    def registry() -> Registry:
+        if wrong := sensors.refresh():
+            log.warning("%s; what was read before stays in use", wrong)
+        return sensors.registry
+
+    try:
+        history = HistoryTarget(open_writer(settings, registry))
+        aggregates = AggregatesTarget(open_writer(settings, registry))
+    except StoreMisconfigured as error:
+        raise SettingsError(str(error)) from None
     archive = ArchiveTarget(Archive(settings.data / "archive.sqlite"), keep_days=settings.archive_days)
-    return [Sink(history, settings), Sink(archive, settings)]
+    return [Sink(history, settings), Sink(aggregates, settings), Sink(archive, settings)]
 
 
 async def app(settings: SinkSettings, stop: asyncio.Event) -> None:
-    """Feed the stores until `stop` is set. Raises SettingsError for a folder or port that cannot be used."""
+    """Feed the stores until `stop` is set. Raises SettingsError for what cannot be used."""
     check_folder(settings.data)
     if settings.log_level != "DEBUG":
         # aiokafka reports a missing broker at every try; the sinks say it once.
@@ -35,10 +54,7 @@ async def app(settings: SinkSettings, stop: asyncio.Event) -> None:
         return "; ".join(sink.problem for sink in running if sink.problem) or None
 
     async with AsyncExitStack() as stack:
-        try:
-            await stack.enter_async_context(health_page(settings.host, settings.port, ready=ready))
-        except OSError as error:
-            raise SettingsError(f"health page on {settings.host}:{settings.port}: {error.strerror}") from None
+        await stack.enter_async_context(health_page(settings.host, settings.port, ready=ready))
         group = await stack.enter_async_context(asyncio.TaskGroup())
         for sink in running:
             group.create_task(sink.run(stop))
@@ -50,6 +66,6 @@ def check_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another process may be looking too
     except OSError as error:
         raise SettingsError(f"data folder {folder}: {error.strerror}") from None

@@ -7,8 +7,8 @@ from aiokafka import ConsumerRecord
 
 from history.archive import Archive, Placed, RawRecord
 from schemas.topics import DAY, RAW_FRAMES
+from streams.sinks.due import Due
 
-PRUNE_EVERY = 60.0  # seconds
 PRUNE_STEP = 1000  # records; some 10 ms
 
 
@@ -21,7 +21,7 @@ class ArchiveTarget:
     def __init__(self, archive: Archive, *, keep_days: float) -> None:
         self._archive = archive
         self._keep_ms = int(keep_days * DAY * 1000)
-        self._prune_at = 0.0
+        self._due = Due()
 
     def decode(self, record: ConsumerRecord) -> Placed | None:
         """The record with its place; None for one that a replay took out of the archive and put back."""
@@ -34,13 +34,13 @@ class ArchiveTarget:
         """Return once all are durable. Raises StoreUnavailable, ReadingRejected."""
         await self._archive.write(items)
 
-    async def tidy(self) -> None:
-        """Delete a step of what is too old, and come back at once as long as there is more."""
-        if time.monotonic() < self._prune_at:
-            return
+    async def tidy(self) -> bool:
+        """Delete a step of what is too old."""
+        if not self._due.now():
+            return False
         deleted = await self._archive.prune(int(time.time() * 1000) - self._keep_ms, most=PRUNE_STEP)
-        if deleted < PRUNE_STEP:
-            self._prune_at = time.monotonic() + PRUNE_EVERY
+        self._due.done(more=deleted >= PRUNE_STEP)
+        return True
 
     async def close(self) -> None:
         """Release the file."""

@@ -1,4 +1,4 @@
-"""Everything the sinks count; the label `sink` is history or archive."""
+"""Everything the sinks count; the label `sink` is history, aggregates or archive."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -8,7 +8,7 @@ WRITTEN = Counter("bluflow_sink_records_written_total", "Records that the store 
 DEAD_LETTERS = Counter("bluflow_sink_dead_letters_total", "Records that can never be stored", ["sink", "reason"])
 # Each one is followed by a pause.
 RETRIES = Counter("bluflow_sink_retries_total", "Attempts to write that found the store away", ["sink"])
-# 1 while its store or the broker is away; /health/ready says which and why.
+# 1 while its store or the broker is away, or its upkeep fails; /health/ready says which and why.
 FAILING = Gauge("bluflow_sink_failing", "1 while the sink cannot work", ["sink"])
 # For "nothing has been written since".
 LAST_WRITE = Gauge("bluflow_sink_last_write_timestamp_seconds", "When the store last acknowledged, unix time", ["sink"])

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from aiokafka.errors import KafkaError
 
 from history.store import StoreUnavailable
+from runtime.logs import origin
 from schemas.topics import DEAD_LETTERS
 from streams.sinks import metrics
 from streams.sinks.condition import Condition, log
@@ -28,6 +29,7 @@ class Sink(Generic[Item]):
         self._settings = settings
         self._kafka = Condition(f"{target.name}: Kafka at {settings.broker}", problem=f"{target.name}: not started yet")
         self._store = Condition(f"{target.name}: store")
+        self._upkeep = Condition(f"{target.name}: upkeep of the store")
         # Held from the first write of a batch to its commit: whoever holds it may cancel us without leaving a half.
         self._in_hand = asyncio.Lock()
         metrics.FAILING.labels(target.name).set_function(lambda: self.problem is not None)
@@ -35,7 +37,7 @@ class Sink(Generic[Item]):
     @property
     def problem(self) -> str | None:
         """What keeps this sink from working, None if nothing does."""
-        return self._kafka.problem or self._store.problem
+        return self._kafka.problem or self._store.problem or self._upkeep.problem
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then finish the batch in hand, commit it and leave."""
@@ -72,11 +74,20 @@ class Sink(Generic[Item]):
                         await self._handle(batch)
                         await member.commit(batch)
                     self._store.works()
-                await self._target.tidy()
             except StoreUnavailable as error:
                 metrics.RETRIES.labels(self._target.name).inc()
                 member.give_back(batch)
-                await member.stay(self._store.fails(str(error)))
+                await member.stay(max(self._store.fails(str(error)), error.retry_after))
+            else:
+                await self._tidy()
+
+    async def _tidy(self) -> None:
+        """Upkeep that fails is said, and holds nothing up: what can be written is."""
+        try:
+            if await self._target.tidy():
+                self._upkeep.works()
+        except StoreUnavailable as error:
+            self._upkeep.fails(str(error))
 
     async def _handle(self, batch: Batch) -> None:
         """Every record of the batch is stored, or a dead letter, or not for this store. Raises StoreUnavailable.
@@ -103,5 +114,12 @@ class Sink(Generic[Item]):
             await deliver(self._settings.broker, topic, name, letters)
             for letter in letters:
                 metrics.DEAD_LETTERS.labels(name, letter.reason).inc()
-            log.warning("%s: %d dead letters, the first: %s", name, len(letters), letters[0].detail)
+            first = letters[0].record
+            log.warning(
+                "%s: %d dead letters, the first: %s",
+                name,
+                len(letters),
+                letters[0].detail,
+                extra={"origin": origin(first.topic, first.partition, first.offset)},
+            )
         metrics.BATCH.labels(name).observe(sum(map(len, batch.values())))

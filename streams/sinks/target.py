@@ -27,8 +27,8 @@ class Target(Protocol[Item]):
     async def write(self, items: Sequence[Item]) -> None:
         """Return once all are durable; writing one again changes nothing. Raises StoreUnavailable, ReadingRejected."""
 
-    async def tidy(self) -> None:
-        """A small step of upkeep, called between batches. Raises StoreUnavailable."""
+    async def tidy(self) -> bool:
+        """A small step of upkeep, called between batches; whether one was due. Raises StoreUnavailable."""
 
     async def close(self) -> None:
         """Release the store."""

@@ -1,13 +1,17 @@
 """The engines that the history contract is run on. A new one is a line in ENGINES."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from history.influx import InfluxHistory
+from history.influx_server import InfluxServer
 from history.sqlite import SqliteHistory
 from history.store import HistoryReader, HistoryWriter
 from schemas.advertisement import Coordinate
+from schemas.aggregate import FIVE_MINUTES, SECOND, Aggregate, window_start
 from schemas.reading import Reading
 
 SENSOR = "7c:c6:b6:bd:4c:b5"
@@ -19,10 +23,21 @@ class Store(HistoryWriter, HistoryReader, Protocol):
     """Both sides in one."""
 
 
+def influxdb_at(place: Path) -> InfluxHistory:
+    """The store whose server and bucket are written down in `place`, by the fixture that made them."""
+    written = json.loads((place / "influxdb.json").read_text())
+    return InfluxHistory(
+        InfluxServer(written["url"], "bluflow", Path(written["token_file"])), written["bucket"], page=50
+    )
+
+
 # Each opens a store at a place; opened twice, in one process or two, it is the same store.
 ENGINES: dict[str, Callable[[Path], Store]] = {
     "sqlite": lambda place: SqliteHistory(place / "history.sqlite", page=50),
+    "influxdb": influxdb_at,
 }
+# Those that look before they replace a row.
+COMPARING = {"sqlite"}
 
 
 def reading(number: int = 0, *, sensor: str = SENSOR, offset: int | None = None, temperature: float = 21.5) -> Reading:
@@ -39,6 +54,38 @@ def reading(number: int = 0, *, sensor: str = SENSOR, offset: int | None = None,
         at=Coordinate(0, 2, number if offset is None else offset, 0),
         rssi=-66,
         packet_id=number % 256,
+    )
+
+
+def aggregate(
+    number: int = 0,
+    *,
+    sensor: str = SENSOR,
+    quantity: str = "temperature",
+    index: int = 0,
+    width: int = FIVE_MINUTES,
+    revision: int = 1,
+    mean: float = 21.25,
+    final: bool = False,
+) -> Aggregate:
+    """The aggregate of window `number` of that width."""
+    start = window_start(START, width) + number * width * SECOND
+    return Aggregate(
+        sensor=sensor,
+        quantity=quantity,
+        index=index,
+        width=width,
+        start=start,
+        count=5,
+        min=-0.1,
+        max=22.0,
+        mean=mean,
+        first=20.5,
+        first_at=start + 1,
+        last=22.0,
+        last_at=start + 240_001,
+        revision=revision,
+        final=final,
     )
 
 

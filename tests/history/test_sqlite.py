@@ -9,16 +9,16 @@ from contextlib import closing
 from pathlib import Path
 from subprocess import PIPE
 
-import msgspec
 import pytest
 
 from cli.child import spawn
+from history import sqlite_aggregates
 from history.database import StoreTooNew
-from history.sqlite import _NEWEST, SqliteHistory
-from history.store import ReadingRejected, StoreUnavailable
-from schemas.advertisement import Coordinate
-from schemas.reading import RESTORED, Reading
-from tests.contract.engines import SENSOR, reading
+from history.sqlite import _NEWEST, _PRUNE, SqliteHistory
+from history.store import ReadingRejected, Retention, StoreUnavailable
+from schemas.aggregate import DAY, FIVE_MINUTES, HOUR, WIDTHS, Aggregate
+from schemas.reading import Reading
+from tests.contract.engines import SENSOR, START, aggregate, reading
 
 # Writes under a limit on file sizes, which the kernel enforces as it does a full disk.
 FILL_THE_DISK = """
@@ -105,7 +105,7 @@ async def test_a_newer_schema_is_refused_and_left_alone(store: SqliteHistory, pa
         newer.execute("PRAGMA user_version = 99")
     again = SqliteHistory(path)
     for attempt in (again.write([reading(1)]), again.newest()):
-        with pytest.raises(StoreTooNew, match=r"version 99.* knows 1"):
+        with pytest.raises(StoreTooNew, match=r"version 99.* knows 2"):
             await attempt
     await again.close()
     with closing(sqlite3.connect(path)) as newer:
@@ -119,6 +119,17 @@ async def test_a_file_deleted_under_the_writer_is_made_anew(store: SqliteHistory
         file.unlink()
     await store.write([reading(1)])
     assert await stored(store) == [reading(1)]
+
+
+async def test_two_that_make_the_file_at_once_do_not_stand_in_each_others_way(tmp_path: Path) -> None:
+    """The sinks of readings and of aggregates do so at the first start; without waiting one in sixteen failed."""
+    for number in range(100):
+        one, other = (SqliteHistory(tmp_path / f"{number}.sqlite") for _ in range(2))
+        await asyncio.gather(one.write([reading(0)]), other.write_aggregates([aggregate(0)]))
+        assert await stored(other) == [reading(0)]
+        assert await aggregates(one, FIVE_MINUTES) == [aggregate(0)]
+        await one.close()
+        await other.close()
 
 
 async def test_reading_makes_no_file_and_cannot_write(store: SqliteHistory, path: Path) -> None:
@@ -181,14 +192,84 @@ async def test_a_reading_takes_some_fifty_bytes(store: SqliteHistory, path: Path
     assert path.stat().st_size / 20_000 < 60
 
 
-async def test_a_reading_restored_by_another_gateways_copy_is_not_written_twice(tmp_path: Path) -> None:
-    history = SqliteHistory(tmp_path / "history.sqlite")
-    at = Coordinate(0, 0, 1, 0)
-    live = Reading("7c:c6:b6:bd:4c:b5", 1_000_000, 1_000_050, "gateway", "gw-a", {"humidity": 50}, "f", at, packet_id=7)
-    copy = msgspec.structs.replace(live, measured_at=1_000_037, gateway="gw-b", flags=(RESTORED,))
-    missed = msgspec.structs.replace(copy, packet_id=8, measured_at=1_060_000)
-    await history.write([live])
-    await history.write([copy, missed])
-    found = [reading async for reading in history.readings(live.sensor, 0, 1 << 60)]
-    assert found == [live, missed]
-    await history.close()
+async def aggregates(store: SqliteHistory, width: int) -> list[Aggregate]:
+    return [found async for found in store.aggregates(SENSOR, width, 0, 2**62)]
+
+
+async def test_a_file_of_the_first_schema_is_read_as_it_is_and_brought_up_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(SCHEMA_1)
+    store = SqliteHistory(path)
+    assert await stored(store) == [reading(0)]
+    assert await store.newest() == [reading(0)]
+    assert await aggregates(store, FIVE_MINUTES) == []
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute("PRAGMA user_version").fetchone() == (1,)  # reading changes nothing
+    await store.write([reading(1)])
+    await store.write_aggregates([aggregate(0)])
+    assert await stored(store) == [reading(0), reading(1)]
+    assert await aggregates(store, FIVE_MINUTES) == [aggregate(0)]
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute("PRAGMA user_version").fetchone() == (2,)
+    await store.close()
+
+
+async def test_what_is_too_old_goes_in_small_steps_and_hours_and_days_stay(path: Path) -> None:
+    store = SqliteHistory(path, retention=Retention(readings=30, five_minutes=365))
+    await store.write([reading(number) for number in range(25)])
+    for width in WIDTHS:
+        await store.write_aggregates([aggregate(number, width=width) for number in range(25)])
+    readings_due = START + 30 * DAY * 1000
+    assert await store.prune(readings_due, most=8) == 0
+    now = readings_due + 20 * 60_000
+    assert [await store.prune(now, most=8) for _ in range(4)] == [8, 8, 4, 0]
+    assert await stored(store) == [reading(number) for number in range(20, 25)]
+    assert len(await aggregates(store, FIVE_MINUTES)) == 25
+    now = aggregate(20).start + 365 * DAY * 1000
+    assert [await store.prune(now, most=8) for _ in range(4)] == [13, 8, 4, 0]  # the last five readings among them
+    assert await aggregates(store, FIVE_MINUTES) == [aggregate(number) for number in range(20, 25)]
+    await store.prune(2**62)
+    assert await aggregates(store, FIVE_MINUTES) == []
+    assert [len(await aggregates(store, width)) for width in (HOUR, DAY)] == [25, 25]
+    await store.close()
+
+
+@pytest.mark.parametrize("statement", [_PRUNE, sqlite_aggregates.PRUNE])
+async def test_pruning_takes_one_step_a_sensor(store: SqliteHistory, statement: str) -> None:
+    """However much there is that must stay: nothing is written while it looks."""
+    await store.write([reading(0)])
+    with store._database.read() as connection:
+        assert connection is not None
+        plan = [row[3] for row in connection.execute("EXPLAIN QUERY PLAN " + statement, (0, 10))]
+    assert {step.split(" USING")[0] for step in plan if step.startswith("SCAN")} == {"SCAN sensor"}
+
+
+async def test_an_aggregate_takes_some_hundred_bytes(store: SqliteHistory, path: Path) -> None:
+    await store.write_aggregates([aggregate(number, revision=2**40 + number) for number in range(20_000)])
+    await store.close()
+    assert path.stat().st_size / 20_000 < 110
+
+
+# What the first version of the schema was, with reading(0) in it.
+SCHEMA_1 = """
+    CREATE TABLE sensor (id INTEGER PRIMARY KEY, mac TEXT NOT NULL UNIQUE);
+    CREATE TABLE source (
+        id INTEGER PRIMARY KEY,
+        gateway TEXT NOT NULL, format TEXT NOT NULL, time_source TEXT NOT NULL, flags TEXT NOT NULL,
+        UNIQUE (gateway, format, time_source, flags)
+    );
+    CREATE TABLE reading (
+        sensor INTEGER NOT NULL, measured_at INTEGER NOT NULL,
+        raw_epoch INTEGER NOT NULL, raw_partition INTEGER NOT NULL,
+        raw_offset INTEGER NOT NULL, raw_index INTEGER NOT NULL,
+        source INTEGER NOT NULL, delay INTEGER NOT NULL,
+        rssi INTEGER, packet_id INTEGER, counter INTEGER,
+        temperature, humidity, battery, rest TEXT,
+        PRIMARY KEY (sensor, measured_at)
+    ) WITHOUT ROWID;
+    INSERT INTO sensor VALUES (1, '7c:c6:b6:bd:4c:b5');
+    INSERT INTO source VALUES (1, 'shellyplus1pm-a8032abe54dc', 'bluflow', 'gateway', '[]');
+    INSERT INTO reading VALUES (1, 1759654320000, 0, 2, 0, 0, 1, 750, -66, 0, NULL, 21.5, 45, 100, NULL);
+    PRAGMA user_version = 1;
+"""

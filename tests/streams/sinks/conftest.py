@@ -16,12 +16,16 @@ from aiokafka.admin import AIOKafkaAdminClient
 from cli.child import spawn
 from history.archive import Archive, RawRecord
 from history.sqlite import SqliteHistory
+from schemas.aggregate import FIVE_MINUTES, Aggregate
 from schemas.codec import encode
 from schemas.frame import Frame, Headers, frame_key
 from schemas.reading import Reading
 from schemas.topics import DEAD_LETTERS, Topic
 from streams.sinks.settings import SinkSettings
 from tests.contract.engines import SENSOR, START, reading
+from tests.influxdb import influx, own_influx
+
+__all__ = ["influx", "own_influx"]
 
 GATEWAY_TOPIC = "shellyplus1pm-a8032abe54dc/events/rpc"
 
@@ -37,6 +41,10 @@ class Message(NamedTuple):
 
 def reading_message(number: int, *, sensor: str = SENSOR) -> Message:
     return Message(sensor.encode(), encode(reading(number, sensor=sensor)))
+
+
+def aggregate_message(aggregate: Aggregate) -> Message:
+    return Message(aggregate.key, encode(aggregate), partition=0)
 
 
 def frame_message(number: int) -> Message:
@@ -75,6 +83,9 @@ class Pipeline:
 
     async def readings(self, sensor: str = SENSOR) -> list[Reading]:
         return [found async for found in SqliteHistory(self.history_file).readings(sensor, 0, 2**62)]
+
+    async def aggregates(self, width: int = FIVE_MINUTES) -> list[Aggregate]:
+        return [found async for found in SqliteHistory(self.history_file).aggregates(SENSOR, width, 0, 2**62)]
 
     async def archived(self) -> list[RawRecord]:
         return list(Archive(self.archive_file).read(0, 2**62))
@@ -123,7 +134,10 @@ class Pipeline:
             "BLUFLOW_DATA": str(self.settings.data),
             "SINKS_PORT": str(self.settings.port),
             "SINKS_MEMBER_ID": self.settings.member_id,
-            "SINKS_ARCHIVE_DAYS": "36500",  # the tests' frames are as old as their data
+            # the tests' frames are as old as their data
+            "SINKS_ARCHIVE_DAYS": "36500",
+            "BLUFLOW_RAW_DAYS": "36500",
+            "BLUFLOW_FIVE_MINUTE_DAYS": "36500",
         }
         with log.open("ab") as out:
             return spawn(

@@ -18,7 +18,9 @@ from cli.child import spawn
 from cli.embedded import kafka_command, wait_until_accepts
 from history.archive import Archive
 from history.sqlite import SqliteHistory
+from history.store import Retention, StoreUnavailable
 from runtime.kafka import ensure_topics
+from schemas.reading import Reading
 from schemas.topics import RAW_FRAMES, READINGS, TOPICS
 from streams.sinks import consumer
 from streams.sinks.archive import ArchiveTarget
@@ -30,11 +32,12 @@ from tests.streams.sinks.conftest import Message, Pipeline, frame_message, readi
 
 
 class Running:
-    """Both sinks in this process, impatient with locks."""
+    """History and archive in this process, impatient with locks."""
 
     def __init__(self, settings: SinkSettings) -> None:
         settings.data.mkdir(exist_ok=True)
-        history = SqliteHistory(settings.data / "history.sqlite", busy_timeout=0.05)
+        retention = Retention(readings=36_500)  # the tests' readings are as old as their data
+        history = SqliteHistory(settings.data / "history.sqlite", retention=retention, busy_timeout=0.05)
         archive = Archive(settings.data / "archive.sqlite", busy_timeout=0.05)
         self.history = Sink(HistoryTarget(history), settings)
         self.archive = Sink(ArchiveTarget(archive, keep_days=36_500), settings)
@@ -148,6 +151,70 @@ async def test_a_group_of_two_writes_everything_once_whoever_comes_and_goes(
         await until(committed(pipeline, "history", 60 * 16))
     for sensor in sensors:
         assert await pipeline.readings(sensor) == [reading(number, sensor=sensor) for number in range(60)]
+
+
+class Busy:
+    """A history that asks to be left alone twice, the first time for longer than any pause of ours."""
+
+    def __init__(self) -> None:
+        self.waits = [45.0, 0.0]
+        self.written: list[Reading] = []
+
+    async def write(self, readings: Sequence[Reading]) -> None:
+        if self.waits:
+            raise StoreUnavailable("busy", retry_after=self.waits.pop(0))
+        self.written += readings
+
+    async def write_aggregates(self, aggregates: object) -> None:
+        """Not asked for."""
+
+    async def prune(self, now: int, *, most: int = 1000) -> int:
+        return 0
+
+    async def check(self, *, aggregates: bool) -> None:
+        """It is there."""
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def test_a_store_that_asks_to_be_left_alone_is(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    async def noted(member: consumer.Member, seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(consumer.Member, "stay", noted)
+    busy, stop = Busy(), asyncio.Event()
+    await pipeline.send(READINGS, [reading_message(0)])
+    async with asyncio.TaskGroup() as group:
+        group.create_task(Sink(HistoryTarget(busy), pipeline.settings).run(stop))
+        await until(committed(pipeline, "history", 1))
+        stop.set()
+    assert busy.written == [reading(0)]
+    assert pauses[0] == 45
+    assert pauses[1] < 1
+
+
+async def test_upkeep_that_fails_is_said_and_holds_nothing_up(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def missing(self: Busy, *, aggregates: bool) -> None:
+        raise StoreUnavailable("no bucket")
+
+    monkeypatch.setattr(Busy, "check", missing)
+    busy, stop = Busy(), asyncio.Event()
+    busy.waits.clear()
+    sink = Sink(HistoryTarget(busy), pipeline.settings)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(sink.run(stop))
+        for number in range(3):
+            await pipeline.send(READINGS, [reading_message(number)])
+            await until(committed(pipeline, "history", number + 1))
+            assert sink.problem is not None
+            assert sink.problem.endswith("upkeep of the store: no bucket")
+        stop.set()
+    assert busy.written == [reading(number) for number in range(3)]
 
 
 class OwnBroker:

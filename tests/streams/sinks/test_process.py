@@ -150,7 +150,7 @@ async def test_without_a_broker_it_lives_says_so_and_stops_when_told(
 
     async def says_why() -> bool:
         status, text = await pipeline.page("/health/ready")
-        return status == 503 and "history: Kafka at" in text and "archive: Kafka at" in text
+        return status == 503 and all(f"{sink}: Kafka at" in text for sink in ("history", "aggregates", "archive"))
 
     await until(says_why)
     assert (await pipeline.page("/health/live"))[0] == 200
@@ -158,7 +158,7 @@ async def test_without_a_broker_it_lives_says_so_and_stops_when_told(
     child.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(child.wait, 5) == 0
     log = (tmp_path / "sinks.log").read_text().splitlines()
-    assert len(log) == 2  # once for each sink, however often it was tried
+    assert len(log) == 3  # once for each sink, however often it was tried
 
 
 async def test_what_cannot_be_used_is_one_line_and_exit_2(
@@ -166,6 +166,8 @@ async def test_what_cannot_be_used_is_one_line_and_exit_2(
 ) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
+    sensors = tmp_path / "sensors.yaml"
+    sensors.write_text("sensor: {}")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -173,10 +175,13 @@ async def test_what_cannot_be_used_is_one_line_and_exit_2(
             "health page on 127.0.0.1": {"SINKS_PORT": str(taken.getsockname()[1])},
             "batch_records": {"SINKS_BATCH_RECORDS": "0"},
             "data folder": {"BLUFLOW_DATA": str(blocked)},
+            "influxdb_url": {"HISTORY": "influxdb", "INFLUXDB_URL": "influxdb:8086"},
+            "INFLUXDB_TOKEN_FILE": {"HISTORY": "influxdb", "INFLUXDB_TOKEN_FILE": str(tmp_path / "none")},
+            "sensors.yaml:1": {"BLUFLOW_SENSORS_FILE": str(sensors)},
         }
         children = [start(**environment) for environment in expected.values()]
-        assert [await asyncio.to_thread(child.wait, 20) for child in children] == [2, 2, 2]
+        assert [await asyncio.to_thread(child.wait, 20) for child in children] == [2] * len(expected)
     lines = (tmp_path / "sinks.log").read_text().splitlines()
-    assert len(lines) == 3
+    assert len(lines) == len(expected)
     assert all(line.startswith("bluflow: ") for line in lines)
     assert all(any(words in line for line in lines) for words in expected)

@@ -1,0 +1,175 @@
+"""The history in InfluxDB: readings in one bucket, aggregates in one more for each width. Both sides in one room."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+
+from history.influx_server import InfluxServer, Series
+from history.points import AGGREGATE_FIELDS, READING, aggregate_of, aggregate_point, nanoseconds, reading_points
+from history.store import StoreUnavailable
+from schemas.aggregate import DAY, FIVE_MINUTES, HOUR, SECOND, Aggregate
+from schemas.codec import decode_reading
+from schemas.reading import RESTORED, Reading
+from schemas.registry import Registry
+
+PAGE = 2000  # readings, or windows; some MB
+SUFFIXES = {FIVE_MINUTES: "_5m", HOUR: "_1h", DAY: "_1d"}
+
+_COPIES_WITHIN_MS = 30_000
+_RECORDS = f'SELECT "record" FROM "{READING}"'  # noqa: S608 - a constant
+_ROWS = "SELECT " + ", ".join(f'"{name}"' for name in AGGREGATE_FIELDS) + " FROM /.*/"  # noqa: S608 - a constant
+_HEADS = 'SELECT "count" FROM /.*/'
+
+
+def bucket_of(bucket: str, width: int) -> str:
+    """The bucket of the aggregates of `width` seconds, beside `bucket` of the readings."""
+    return bucket + SUFFIXES[width]
+
+
+class InfluxHistory:
+    """HistoryWriter and HistoryReader on one server.
+
+    InfluxDB overwrites a point without looking: between batches the last write wins. `registry` gives what is known of
+    the sensors now, asked once a batch; a place that is changed for a time in the past makes a second series of what
+    is written again, while what we read back has no place in it and stays single.
+    """
+
+    def __init__(
+        self, server: InfluxServer, bucket: str, *, registry: Callable[[], Registry] = Registry, page: int = PAGE
+    ) -> None:
+        self._server = server
+        self._bucket = bucket
+        self._registry = registry
+        self._page = page
+
+    async def write(self, readings: Sequence[Reading]) -> None:
+        """Return once all of them are durable. Raises StoreUnavailable or ReadingRejected.
+
+        A rejected batch may be there in part, and so may one whose write broke off: written again, it is whole.
+        """
+        registry = self._registry()
+        newest: dict[tuple[str, int], Reading] = {}
+        for reading in await self._without_held(readings):
+            identity = (reading.sensor, reading.measured_at)
+            if identity not in newest or newest[identity].at <= reading.at:
+                newest[identity] = reading
+        lines: list[bytes] = []
+        for reading in newest.values():
+            lines += reading_points(reading, registry.location(reading.sensor, reading.measured_at))
+        await self._server.write(self._bucket, lines)
+
+    async def write_aggregates(self, aggregates: Sequence[Aggregate]) -> None:
+        """Return once all of them are durable; as `write`."""
+        registry = self._registry()
+        by_width: defaultdict[int, list[bytes]] = defaultdict(list)
+        for aggregate in _highest(aggregates):
+            location = registry.location(aggregate.sensor, aggregate.start)
+            by_width[aggregate.width].append(aggregate_point(aggregate, location))
+        for width, lines in by_width.items():
+            await self._server.write(bucket_of(self._bucket, width), lines)
+
+    async def prune(self, now: int, *, most: int = 1000) -> int:
+        """Nothing: the buckets have their retention from whoever made them."""
+        return 0
+
+    async def check(self, *, aggregates: bool) -> None:
+        """Return if the bucket, or those of the `aggregates`, are there. Raises StoreUnavailable."""
+        wanted = [bucket_of(self._bucket, width) for width in SUFFIXES] if aggregates else [self._bucket]
+        present = await self._server.buckets()
+        for bucket in wanted:
+            if bucket not in present:
+                raise StoreUnavailable(self._server.lacks(bucket))
+
+    async def readings(self, sensor: str, start: int, end: int) -> AsyncIterator[Reading]:
+        """A sensor's readings with start <= measured_at < end (unix milliseconds), oldest first.
+
+        Raises StoreUnavailable. Each page is a query of its own: a slow reader holds one page in memory, here, and
+        nothing at the server.
+        """
+        while True:
+            page = await self._records(f"{_where(sensor, start, end)} ORDER BY time LIMIT {self._page}")
+            for reading in page:
+                yield reading
+            if len(page) < self._page:
+                return
+            start = page[-1].measured_at + 1
+
+    async def aggregates(self, sensor: str, width: int, start: int, end: int) -> AsyncIterator[Aggregate]:
+        """A sensor's aggregates of `width` seconds with start <= their start < end (unix milliseconds).
+
+        By start, quantity and index. Raises StoreUnavailable. Pages are spans of time, since LIMIT counts in each
+        quantity apart; a gap is leapt over.
+        """
+        bucket = bucket_of(self._bucket, width)
+        while True:
+            where = _where(sensor, start, end)
+            heads = await self._server.query(bucket, f"{_HEADS} {where} ORDER BY time LIMIT 1")
+            begin = min((row[0] for series in heads for row in series.values), default=None)
+            if begin is None:
+                return
+            start = begin + self._page * width * SECOND
+            where = _where(sensor, begin, min(start, end))
+            rows = await self._server.query(bucket, f"{_ROWS} {where} GROUP BY *")
+            # two of one key: its place was changed in between
+            for aggregate in sorted(_highest(_aggregates(rows, width)), key=lambda a: (a.start, a.quantity, a.index)):
+                yield aggregate
+
+    async def newest(self) -> Sequence[Reading]:
+        """The newest reading of every sensor that the store knows. Raises StoreUnavailable."""
+        return await self._records("GROUP BY sensor_id ORDER BY time DESC LIMIT 1")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._server.close()
+
+    async def _records(self, clauses: str) -> list[Reading]:
+        found = await self._server.query(self._bucket, f"{_RECORDS} {clauses}")
+        return [decode_reading(row[1]) for series in found for row in series.values]
+
+    async def _without_held(self, readings: Sequence[Reading]) -> list[Reading]:
+        """Leave out what was made again from the archive and is there already, by the copy of another gateway.
+
+        Its identity is the time of the first copy, and which copy is folded first may change in a rebuild.
+        """
+        restored: defaultdict[str, list[int]] = defaultdict(list)
+        for reading in readings:
+            if RESTORED in reading.flags:
+                restored[reading.sensor].append(reading.measured_at)
+        held = {
+            sensor: [
+                other
+                async for other in self.readings(sensor, min(times) - _COPIES_WITHIN_MS, max(times) + _COPIES_WITHIN_MS)
+            ]
+            for sensor, times in restored.items()
+        }
+        return [
+            reading
+            for reading in readings
+            if RESTORED not in reading.flags or not any(_is_copy(reading, other) for other in held[reading.sensor])
+        ]
+
+
+def _is_copy(reading: Reading, other: Reading) -> bool:
+    same = (reading.packet_id, reading.counter) == (other.packet_id, other.counter)
+    return same and abs(reading.measured_at - other.measured_at) <= _COPIES_WITHIN_MS
+
+
+def _highest(aggregates: Iterable[Aggregate]) -> list[Aggregate]:
+    """Of each key the one of the highest revision."""
+    highest: dict[bytes, Aggregate] = {}
+    for aggregate in aggregates:
+        held = highest.get(aggregate.key)
+        if held is None or held.revision < aggregate.revision:
+            highest[aggregate.key] = aggregate
+    return list(highest.values())
+
+
+def _aggregates(found: Sequence[Series], width: int) -> Iterable[Aggregate]:
+    for series in found:
+        for row in series.values:
+            fields = dict(zip(series.columns, row, strict=True))
+            yield aggregate_of(series.name, series.tags, width, fields.pop("time"), fields)
+
+
+def _where(sensor: str, start: int, end: int) -> str:
+    quoted = sensor.replace("\\", r"\\").replace("'", r"\'")
+    return f"WHERE sensor_id = '{quoted}' AND time >= {nanoseconds(start)} AND time < {nanoseconds(end)}"

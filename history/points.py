@@ -1,0 +1,132 @@
+"""Readings and aggregates as InfluxDB's points, in line protocol, and back. Pure.
+
+A reading is one point a quantity, for Grafana and people, and one point of the measurement `reading` that holds it
+whole, for us. Gateway, rssi and name are never tags: each new value of a tag is a new series.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeGuard
+
+import msgspec
+
+from history.store import ReadingRejected
+from schemas.aggregate import Aggregate
+from schemas.codec import encode
+from schemas.reading import Reading
+
+READING = "reading"
+AGGREGATE_FIELDS = (
+    *("count", "min", "max", "mean", "first", "first_at", "last", "last_at"),
+    *("revision", "final"),
+)
+_WITH_BATTERY = ("temperature", "humidity")
+_LATEST_MS = 9_223_372_036_854  # what 64 bits of nanoseconds hold
+_INT64 = 2**63
+
+_IN_TAG = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
+_IN_MEASUREMENT = str.maketrans({",": r"\,", " ": r"\ ", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
+_IN_STRING = str.maketrans({'"': r"\"", "\\": r"\\"})
+
+
+def nanoseconds(time: int) -> int:
+    """InfluxDB's time of ours, unix milliseconds; beyond what it can count, the last that it can."""
+    return max(-_LATEST_MS, min(time, _LATEST_MS)) * 1_000_000
+
+
+def reading_points(reading: Reading, location: str) -> list[bytes]:
+    """The points of one reading, the whole one first. Raises ReadingRejected if it can never be stored."""
+    time = _time(reading.measured_at)
+    battery = reading.values.get("battery")
+    level = f",battery_level={_float(battery)}" if _is_number(battery) else ""
+    tags = f"location={_tag(location)},sensor_id={_tag(reading.sensor)}"
+    try:
+        lines = [f'{READING},sensor_id={_tag(reading.sensor)} record="{_record(reading)}" {time}']
+        for quantity, index, value in _numbers(reading.values):
+            instance = f"index={index}," if index else ""
+            beside = level if quantity in _WITH_BATTERY else ""
+            lines.append(f"{_measurement(quantity)},{instance}{tags} value={_float(value)}{beside} {time}")
+        return [line.encode() for line in lines]
+    except (OverflowError, UnicodeEncodeError, msgspec.MsgspecError) as error:
+        raise ReadingRejected(f"{type(error).__name__}: {error}") from error
+
+
+def aggregate_point(aggregate: Aggregate, location: str) -> bytes:
+    """The point of one aggregate, at the window's start. Raises ReadingRejected if it can never be stored."""
+    a = aggregate
+    time = _time(a.start)
+    if any(abs(number) >= _INT64 for number in (a.count, a.first_at, a.last_at, a.revision)):
+        raise ReadingRejected(f"beyond 64 bits: {a}")
+    instance = f"index={a.index}," if a.index else ""
+    try:
+        return (
+            f"{_measurement(a.quantity)},{instance}location={_tag(location)},sensor_id={_tag(a.sensor)} "
+            f"count={a.count}i,min={_float(a.min)},max={_float(a.max)},mean={_float(a.mean)},"
+            f"first={_float(a.first)},first_at={a.first_at}i,last={_float(a.last)},last_at={a.last_at}i,"
+            f"revision={a.revision}i,final={'true' if a.final else 'false'} {time}"
+        ).encode()
+    except UnicodeEncodeError as error:
+        raise ReadingRejected(f"{type(error).__name__}: {error}") from error
+
+
+def aggregate_of(
+    quantity: str, tags: Mapping[str, str], width: int, start: int, fields: Mapping[str, Any]
+) -> Aggregate:
+    """The aggregate of one row: its measurement, tags, time (unix milliseconds) and AGGREGATE_FIELDS."""
+    return Aggregate(
+        sensor=tags["sensor_id"],
+        quantity=quantity,
+        index=int(tags.get("index") or 0),
+        width=width,
+        start=start,
+        count=fields["count"],
+        min=float(fields["min"]),  # a whole number comes without its .0
+        max=float(fields["max"]),
+        mean=float(fields["mean"]),
+        first=float(fields["first"]),
+        first_at=fields["first_at"],
+        last=float(fields["last"]),
+        last_at=fields["last_at"],
+        revision=fields["revision"],
+        final=fields["final"],
+    )
+
+
+def _numbers(values: Mapping[str, Any]) -> Iterator[tuple[str, int, int | float]]:
+    """(quantity, index, value) of every numeric value; the index tells apart what a packet repeats."""
+    for quantity, given in values.items():
+        for index, value in enumerate(given if isinstance(given, list) else [given]):
+            if _is_number(value):
+                yield quantity, index, value
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return type(value) in (int, float)
+
+
+def _record(reading: Reading) -> str:
+    return encode(reading).decode().translate(_IN_STRING)
+
+
+def _time(time: int) -> int:
+    if abs(time) > _LATEST_MS:
+        raise ReadingRejected(f"OverflowError: a time beyond what InfluxDB counts: {str(time)[:40]} ms")
+    return time * 1_000_000
+
+
+def _float(value: float) -> str:
+    """A field that is a float in every point: 22 would be one too, 22i would not. JSON and InfluxDB know no NaN."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise ReadingRejected(f"not a number: {value}")
+    return repr(number)
+
+
+def _measurement(quantity: str) -> str:
+    return quantity.translate(_IN_MEASUREMENT)
+
+
+def _tag(text: str) -> str:
+    """A tag's value. A backslash at the end would escape what follows it, so a space comes between."""
+    escaped = text.translate(_IN_TAG)
+    return escaped + r"\ " if escaped.endswith("\\") else escaped
