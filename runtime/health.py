@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 
+from runtime.errors import CannotListen
+
 Check = Callable[[], str | None]
 
 
@@ -13,8 +15,8 @@ def _answer(check: Check) -> Callable[[web.Request], "web.Response"]:
     def page(_: web.Request) -> web.Response:
         problem = check()
         return web.json_response(
-            {"status": "fail", "cause": problem} if problem else {"status": "ok"},
-            status=503 if problem else 200,
+            {"status": "ok"} if problem is None else {"status": "fail", "cause": problem or "no cause given"},
+            status=200 if problem is None else 503,
         )
 
     return page
@@ -26,7 +28,7 @@ async def health_page(
 ) -> AsyncIterator[None]:
     """Serve while the context lasts. A check answers None when all is well, else what is wrong.
 
-    Raises OSError if the port is taken.
+    Raises CannotListen, for one that is taken.
     """
 
     def handler(check: Check) -> Callable[[web.Request], object]:
@@ -48,7 +50,10 @@ async def health_page(
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise CannotListen("health page", host, port, error) from None
         yield
     finally:
         await runner.cleanup()

@@ -59,6 +59,16 @@ async def ensure_topics(
         await admin.close()
 
 
+async def topics_of(broker: str) -> set[str]:
+    """The names of all topics that the broker has. Raises KafkaError."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await admin.start()
+    try:
+        return set(await admin.list_topics())
+    finally:
+        await admin.close()
+
+
 AT_ONCE_SECONDS = 0.02
 PATIENCE_SECONDS = 0.1
 

@@ -1,30 +1,83 @@
-"""How a process starts and stops: logging, signals, exit codes."""
+"""How a process starts and stops: settings, log, signals, exit codes.
+
+Exit 0: it ended in order. 1: it failed, the log says why. 2: it cannot run as it is set up, one line says why.
+"""
 
 import asyncio
 import logging
 import signal
+import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from runtime.logs import setup_logging
+from runtime.secret_files import open_to_others, secrets_of
+from runtime.settings import CannotListen, Settings, SettingsError, load, variable
+
+log = logging.getLogger("bluflow.process")
+
+S = TypeVar("S", bound=Settings)
+Serve = Callable[[S, asyncio.Event], Awaitable[None]]
+
+__all__ = ["exit_codes", "listen", "main", "setup_logging", "start"]
 
 
-def setup_logging(level: str) -> None:
-    """One line an event on stderr. The clients' own chatter only from WARNING on."""
-    logging.basicConfig(
-        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
-    )
-    for name in ("aiokafka", "aiohttp.access", "uvicorn.access", "faust", "mode"):
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+def main(kind: type[S], serve: Serve[S], *, name: str, kafka: bool) -> None:
+    """A whole process: load, log, then `serve(settings, stop)` until it returns; SIGTERM and SIGINT set `stop`.
+
+    `name` is the process's in the log. `kafka`: it has Kafka consumers. A SettingsError that `serve` raises when it
+    finds at the start what cannot be used (a port, a folder) is one line and exit 2.
+    """
+    with exit_codes(kind):
+        settings = start(kind, name=name, kafka=kafka)
+        asyncio.run(_until_signal(serve, settings))
 
 
-def run(main: Callable[[asyncio.Event], Awaitable[None]], *, log_level: str) -> None:
-    """Run `main(stop)` until it returns; SIGTERM and SIGINT set `stop`, and `main` then ends in order."""
-    setup_logging(log_level)
+def start(kind: type[S], *, name: str, kafka: bool) -> S:
+    """The settings, with the log set up by them. Raises SettingsError."""
+    settings = load(kind)
+    setup_logging(settings.log_level, process=name, form=settings.log_format, secrets=secrets_of(settings))
+    for warning in open_to_others(settings):
+        log.warning("%s", warning)
+    if kafka:
+        from runtime.kafka import fetch_patiently  # here: a process without Kafka need not load its client
 
-    async def supervised() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        await main(stop)
+        fetch_patiently()
+    return settings
 
-    asyncio.run(supervised())
+
+@contextmanager
+def exit_codes(kind: type[Settings]) -> Iterator[None]:
+    """What a process ends with, for what is raised within."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except SettingsError as error:
+        remedy = ""
+        if isinstance(error, CannotListen):
+            remedy = f"; set {variable(kind, 'host' if error.host_is_wrong else 'port')}"
+        sys.stderr.write(f"bluflow: {error}{remedy}\n")
+        raise SystemExit(2) from None
+    except Exception as error:
+        log.critical("the process ends: %r", error, exc_info=True)
+        raise SystemExit(1) from None
+
+
+def listen(settings: Settings, port: int, what: str) -> socket.socket:
+    """A listening socket on the settings' address. Raises CannotListen."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, port), family=family)
+    except OSError as error:
+        raise CannotListen(what, settings.host, port, error) from None
+
+
+async def _until_signal(serve: Serve[S], settings: S) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await serve(settings, stop)

@@ -5,20 +5,23 @@ common names are at the top level and a process's own under its section's name.
 """
 
 import os
-import sys
+import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
-import yaml
 from pydantic import Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-CONFIG_VARIABLE = "BLUFLOW_CONFIG"
+from runtime.config_file import CONFIG_VARIABLE, Part, config_path, read_part
+from runtime.errors import CannotListen, SettingsError
 
+__all__ = ["CannotListen", "Settings", "SettingsError", "host_port", "load", "variable"]
 
-class SettingsError(Exception):
-    """A setting that cannot be used; the text is one line that says which and why."""
+_TOPIC_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}")
+# Names that begin so are other programs' too: there only what is nearly one of ours is taken for a mistake.
+_NOT_ONLY_OURS = ("API_", "RUN_", "INFLUXDB_")
 
 
 def host_port(text: str) -> tuple[str, int]:
@@ -36,21 +39,7 @@ class YamlSource(PydanticBaseSettingsSource):
         raise NotImplementedError  # pydantic-settings asks for it; we answer for all fields at once below
 
     def __call__(self) -> dict[str, Any]:
-        path = Path(os.environ.get(CONFIG_VARIABLE, "bluflow.yaml"))
-        if not path.exists():
-            if CONFIG_VARIABLE in os.environ:
-                raise SettingsError(f"{path}: no such file (named by {CONFIG_VARIABLE})")
-            return {}
-        try:
-            tree = yaml.safe_load(path.read_text()) or {}
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise SettingsError(f"{path}: {' '.join(str(error).split())}") from None
-        section = getattr(self.settings_cls, "section", "")
-        own = tree.get(section) if isinstance(tree, dict) else None
-        if not isinstance(tree, dict) or not isinstance(own or {}, dict):
-            raise SettingsError(f"{path}: settings must be names with values")
-        known = {name: value for name, value in tree.items() if name in Settings.model_fields}
-        return {self._key(name): value for name, value in {**known, **(own or {})}.items()}
+        return {self._key(name): value for name, value in _part(self.settings_cls).values.items()}
 
     def _key(self, name: str) -> str:
         """The key that the environment uses for the field: under another, both would count, as two fields."""
@@ -71,6 +60,11 @@ class Settings(BaseSettings):
         "shelly.", validation_alias="BLUFLOW_TOPIC_PREFIX", description="before every topic's name"
     )
     log_level: str = Field("INFO", validation_alias="BLUFLOW_LOG_LEVEL", description="DEBUG, INFO, WARNING or ERROR")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto",
+        validation_alias="BLUFLOW_LOG_FORMAT",
+        description="json, text, or auto: text on a terminal, else JSON",
+    )
     host: str = Field("127.0.0.1", validation_alias="BLUFLOW_HOST", description="address that the HTTP pages bind")
 
     data: Path = Field(
@@ -114,6 +108,20 @@ class Settings(BaseSettings):
             host_port(part.strip())
         return value
 
+    @field_validator("topic_prefix")
+    @classmethod
+    def _prefix_is_of_a_topic(cls, value: str) -> str:
+        if not _TOPIC_PREFIX.fullmatch(value):
+            raise ValueError("at most 100 of A-Z a-z 0-9 . _ - (it is part of Kafka topics' names)")
+        return value
+
+    @field_validator("data", "sensors_file", mode="before")
+    @classmethod
+    def _path_is_given(cls, value: Any) -> Any:
+        if isinstance(value, str) and not value.strip():  # it would mean the folder where one happens to stand
+            raise ValueError("empty: name a path, or leave it out")
+        return value
+
     @field_validator("log_level")
     @classmethod
     def _log_level_is_known(cls, value: str) -> str:
@@ -136,36 +144,54 @@ class Settings(BaseSettings):
 S = TypeVar("S", bound=Settings)
 
 
-def _name(kind: type[Settings], given: str) -> str:
-    """The field's own name for a name or alias, as errors give it."""
-    aliases = {field.validation_alias: name for name, field in kind.model_fields.items()}
-    return aliases.get(given, given)
-
-
-def _annotation(kind: type[Settings], name: str) -> object:
-    field = kind.model_fields.get(name)
-    return field.annotation if field else None
+def variable(kind: type[BaseSettings], name: str) -> str:
+    """The environment variable of a setting."""
+    alias = kind.model_fields[name].validation_alias
+    return str(alias or f"{kind.model_config.get('env_prefix', '')}{name}".upper())
 
 
 def load(kind: type[S]) -> S:
     """The effective settings of one process. Raises SettingsError with one line that names the first bad one."""
+    _refuse_misspelt(kind)
     try:
         return kind()
     except ValidationError as error:
         first = error.errors()[0]
-        name = _name(kind, ".".join(str(part) for part in first["loc"]))
+        given = str(first["loc"][0]) if first["loc"] else ""
+        aliases = {field.validation_alias: name for name, field in kind.model_fields.items()}
+        name = aliases.get(given, given)
         text = first["msg"].removeprefix("Value error, ")
-        # a misspelt name may stand before a secret
-        known = first["type"] != "extra_forbidden"
-        if known and isinstance(first["input"], (str, int, float)) and "Secret" not in str(_annotation(kind, name)):
+        field = kind.model_fields.get(name)
+        if field and isinstance(first["input"], (str, int, float)) and "Secret" not in str(field.annotation):
             text += f" (given: {str(first['input'])[:80]!r})"
-        raise SettingsError(f"setting {name}: {text}") from None
+        raise SettingsError(f"{_place(kind, name)}: {text}" if field else f"setting {given}: {text}") from None
 
 
-def load_or_exit(kind: type[S]) -> S:
-    """`load`, or one line on stderr and exit 2."""
-    try:
-        return load(kind)
-    except SettingsError as error:
-        sys.stderr.write(f"bluflow: {error}\n")
-        raise SystemExit(2) from None
+def _part(kind: type[BaseSettings]) -> Part:
+    return read_part(getattr(kind, "section", ""), Settings.model_fields, kind.model_fields)
+
+
+def _place(kind: type[Settings], name: str) -> str:
+    """Where a setting was given: the environment goes before the file."""
+    key = variable(kind, name)
+    path = name if name in Settings.model_fields or not kind.section else f"{kind.section}.{name}"
+    line = _part(kind).lines.get(name)
+    if line and key.upper() not in {given.upper() for given in os.environ}:
+        return f"{config_path()}:{line}: setting {path} ({key} in the environment)"
+    return f"setting {key} ({path} in bluflow.yaml)"
+
+
+def _refuse_misspelt(kind: type[Settings]) -> None:
+    """Whoever writes BLUFLOW_TOPIC_PREFX means something. Raises SettingsError."""
+    known = {variable(kind, name).upper() for name in kind.model_fields} | {CONFIG_VARIABLE}
+    own = kind.model_config.get("env_prefix") or "BLUFLOW_"
+    for given in sorted(os.environ):
+        name = given.upper()  # pydantic-settings does not mind the case either
+        prefix = next((one for one in ("BLUFLOW_", "INFLUXDB_", own) if name.startswith(one)), None)
+        if prefix is None or name in known:
+            continue
+        field = name.removeprefix(prefix).lower()
+        near = [variable(kind, field)] if field in kind.model_fields else get_close_matches(name, known, 1, 0.75)
+        if near or prefix not in _NOT_ONLY_OURS:
+            hint = f"did you mean {near[0]}?" if near else "`bluflow config` lists them all"
+            raise SettingsError(f"environment variable {given}: there is no such setting; {hint}")

@@ -28,7 +28,7 @@ def yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_environment_overrides_the_file_which_overrides_the_default(
     yaml: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    yaml.write_text("broker: kafka:1\nroom: {port: 5}\nother: {port: 9}\n")
+    yaml.write_text("broker: kafka:1\nroom: {port: 5}\napi: {port: 9}\n")
     assert (load(RoomSettings).broker, load(RoomSettings).port) == ("kafka:1", 5)
     monkeypatch.setenv("ROOM_PORT", "6")
     monkeypatch.setenv("BROKER", "kafka:2")
@@ -38,8 +38,18 @@ def test_the_environment_overrides_the_file_which_overrides_the_default(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("room: {port: 10}", ("port", "less than or equal to 9", "'10'")),
-        ("room: {prot: 1}", ("prot", "Extra inputs")),
+        ("room:\n  port: 10", (":2: setting room.port (ROOM_PORT", "less than or equal to 9", "'10'")),
+        ("room:\n  prot: 1", (":2: there is no setting room.prot; did you mean room.port?",)),
+        ("\nbrokr: x", (":2: there is no setting brokr; did you mean broker?",)),
+        ("\nrom: {}", (":2: there is no setting rom; did you mean room?",)),
+        ("zzz: {}", (":1: there is no setting zzz; there are api, bridge, ", "topic_prefix")),
+        ("room:\n  port: 2\n  port: 3", (":3: room.port is there twice",)),
+        ("room: 7", (":1: settings must be names with values",)),
+        ("topic_prefix: a b", ("topic_prefix", "A-Z a-z")),
+        (f"topic_prefix: {'x' * 101}", ("topic_prefix", "at most 100")),
+        ("data: ''", ("data", "empty: name a path")),
+        ("sensors_file: ' '", ("sensors_file", "empty: name a path")),
+        ("log_format: xml", ("log_format", "'json'")),
         ("room: [", ("bluflow.yaml", "flow")),
         ("- a list", ("bluflow.yaml", "names with values")),
         ("broker: here", ("'here' is not host:port",)),
@@ -67,6 +77,49 @@ def test_a_secret_behind_a_misspelt_name_is_not_shown(yaml: Path) -> None:
     with pytest.raises(SettingsError, match="passwrd") as caught:
         load(RoomSettings)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("BLUFLOW_TOPIC_PREFX", "did you mean BLUFLOW_TOPIC_PREFIX?"),
+        ("bluflow_dat", "did you mean BLUFLOW_DATA?"),
+        ("BLUFLOW_BROKER", "did you mean BROKER?"),
+        ("BLUFLOW_XYZ", "`bluflow config` lists them all"),
+        ("INFLUXDB_TOKN_FILE", "did you mean INFLUXDB_TOKEN_FILE?"),
+        ("ROOM_PRT", "did you mean ROOM_PORT?"),
+        ("ROOM_HOST", "did you mean BLUFLOW_HOST?"),
+    ],
+)
+def test_a_misspelt_name_in_the_environment_is_refused(
+    yaml: Path, monkeypatch: pytest.MonkeyPatch, given: str, meant: str
+) -> None:
+    yaml.write_text("")
+    monkeypatch.setenv(given, "hunter2")
+    with pytest.raises(SettingsError) as caught:
+        load(RoomSettings)
+    assert str(caught.value) == f"environment variable {given}: there is no such setting; {meant}"
+
+
+def test_names_of_other_programs_are_left_alone(yaml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others begin their names with INFLUXDB_ too; another process's names are that process's to look at."""
+    yaml.write_text("")
+    monkeypatch.setenv("INFLUXDB_ADMIN_USER", "x")
+    monkeypatch.setenv("BRIDGE_PRT", "x")
+    assert load(RoomSettings).port == 1
+
+
+def test_a_bad_value_is_named_where_it_was_given(yaml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    yaml.write_text("room: {port: 10}")
+    monkeypatch.setenv("ROOM_PORT", "11")
+    with pytest.raises(SettingsError, match=r"^setting ROOM_PORT \(room\.port in bluflow\.yaml\): .*'11'"):
+        load(RoomSettings)
+
+
+def test_an_empty_file_or_section_is_none(yaml: Path) -> None:
+    for text in ("", "# none\n", "room:\n", "room: {}\n"):
+        yaml.write_text(text)
+        assert load(RoomSettings).port == 1
 
 
 @pytest.mark.parametrize("text", ["host", "host:", ":1", "host:port", "host:70000"])

@@ -1,0 +1,96 @@
+"""`bluflow sensors`: look at the registry file; let a sensor's encryption counter begin anew."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from schemas.frame import Frame
+    from schemas.registry import Entry
+
+sensors = typer.Typer(name="sensors", help="The registry file, and orders about one sensor.", no_args_is_help=False)
+
+
+@sensors.command()
+def check(
+    file: Annotated[Path | None, typer.Argument(help="The file to look at; else the one of the settings.")] = None,
+) -> None:
+    """Print what the registry file says, or what is wrong in it and on which line."""
+    from cli.table import table
+    from runtime.sensors_file import SensorsFile, open_sensors
+    from runtime.settings import Settings, load
+
+    held = SensorsFile(file, required=True) if file else open_sensors(load(Settings))
+    entries = [held.registry.entries[sensor] for sensor in sorted(held.registry.entries)]
+    rows = [["sensor", "name", "location", "expected_interval", "limits"], *(_row(entry) for entry in entries)]
+    typer.echo("\n".join(table(rows)))
+    typer.echo(f"{held.path}: {len(entries)} sensors" + ("" if held.path.exists() else " (no such file)"), err=True)
+
+
+@sensors.command("reset-counter")
+def reset_counter(mac: Annotated[str, typer.Argument(help="The sensor's MAC address, in any writing.")]) -> None:
+    """Accept a lower encryption counter from this sensor once: after a new battery or a factory reset."""
+    import asyncio
+    import logging
+    import time
+
+    from aiokafka import AIOKafkaProducer
+    from aiokafka.errors import KafkaError
+
+    from cli.checks import reachable
+    from cli.settings import RunSettings
+    from cli.unusable import Unusable
+    from runtime.kafka import topics_of
+    from runtime.logs import origin
+    from runtime.settings import load
+    from schemas.address import normalise_mac
+    from schemas.topics import RAW_FRAMES
+
+    try:
+        sensor = normalise_mac(mac)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    settings = load(RunSettings)
+    broker = settings.broker_address
+    frame, topic = reset_frame(sensor, time.time_ns() // 1_000_000), RAW_FRAMES.full_name(settings.topic_prefix)
+
+    async def publish() -> str:
+        await reachable("Kafka broker", broker, "BROKER")
+        if topic not in await topics_of(broker):  # a producer may make what is missing, with one partition
+            raise Unusable(f"{broker} has no topic {topic}: correct BROKER or BLUFLOW_TOPIC_PREFIX")
+        async with AIOKafkaProducer(bootstrap_servers=broker, acks="all", request_timeout_ms=10_000) as producer:
+            record = await producer.send_and_wait(topic, frame.payload, sensor.encode(), headers=frame.headers())
+        return origin(record.topic, record.partition, record.offset)
+
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its errors come to us as exceptions
+    try:
+        place = asyncio.run(publish())
+    except KafkaError as error:
+        raise Unusable(f"{broker} did not take the order: {str(error) or type(error).__name__}") from error
+    typer.echo(f"{sensor}: its next packet may begin a new counter (order written at {place})")
+
+
+def reset_frame(sensor: str, now: int) -> "Frame":
+    """The operator's word that a sensor's counter begins anew; `now` in unix milliseconds."""
+    from schemas.frame import Frame
+
+    return Frame(f"bluflow/reset-counter/{sensor}", b"", now, operator=True)
+
+
+def _row(entry: "Entry") -> list[str]:
+    places = [f"{place.location}{_since(place.since)}" for place in entry.placements]
+    limits = [f"{quantity} {_bound(limit.low)}..{_bound(limit.high)}" for quantity, limit in entry.limits.items()]
+    interval = f"{entry.interval_ms / 1000:g} s"
+    return [entry.sensor, entry.name or "-", "; ".join(places) or "-", interval, ", ".join(limits) or "-"]
+
+
+def _since(time: int) -> str:
+    if not time:
+        return ""
+    return f" from {datetime.fromtimestamp(time / 1000, UTC).isoformat().replace('+00:00', 'Z')}"
+
+
+def _bound(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
