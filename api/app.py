@@ -4,43 +4,59 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 from api import openapi, problems
+from api.changes import Changes
+from api.follow import Follower
 from api.guard import Guard
-from api.latest import LatestReader
+from api.live import Live
 from api.metrics import Metrics
-from api.routes import data, health, metrics, page, sensors
+from api.routes import V1, data, gateways, health, metrics, page, sensors, stream
+from api.routes import openapi as description
+from api.routes.parameters import only_known
 from api.services import Services
 from api.settings import ApiSettings
-from api.table import LatestTable
+from api.table import SensorTable, Table
 from api.times import system_clock
-from history.sqlite import SqliteHistory
-from history.store import HistoryReader, StoreUnavailable
-from schemas.topics import LATEST
+from api.watch import Watch, watch_registry
+from history.open import open_reader
+from history.store import HistoryReader, StoreMisconfigured, StoreUnavailable
+from runtime.sensors_file import open_sensors
+from runtime.settings import SettingsError
+from schemas.topics import CLOCK, GATEWAYS, LATEST, Topic
 
 log = logging.getLogger(__name__)
 
-V1 = "/api/v1"
-ROUTERS = (
+ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (V1, sensors.router),  # what is now
+    (V1, gateways.router),
+    (V1, stream.router),  # what changes
     (V1, data.router),  # what was
     (V1, metrics.router),
     (V1, health.router),
     ("", metrics.router),  # and where Prometheus and orchestrators look by themselves
     ("", health.router),
+    ("", description.router),
     ("", page.router),
 )
 
 
 def create_app(settings: ApiSettings, services: Services | None = None) -> FastAPI:
-    """The ASGI app. Its lifespan follows the latest topic; `services` replaces what it would open itself."""
+    """The ASGI app. Its lifespan follows the topics; `services` replaces what it would open itself."""
     used = services or open_services(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(used.reader.run()), asyncio.create_task(seed(used.table, used.history))]
+        watch = Watch(used.live, used.changes)
+        tasks = [
+            asyncio.create_task(used.reader.run()),
+            asyncio.create_task(seed(used.live.sensors, used.history)),
+            asyncio.create_task(watch.run(used.now)),
+            asyncio.create_task(watch_registry(used.sensors_file, used.live, used.changes, watch, used.metrics)),
+        ]
         try:
             yield
         finally:
@@ -55,10 +71,11 @@ def create_app(settings: ApiSettings, services: Services | None = None) -> FastA
         description=openapi.DESCRIPTION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
+        openapi_url=None,  # served by a route of ours; /docs would load its program from elsewhere
     )
     app.state.services = used
     for prefix, router in ROUTERS:
-        app.include_router(router, prefix=prefix)
+        app.include_router(router, prefix=prefix, dependencies=[Depends(only_known)] if prefix else [])
     problems.install(app)
     app.add_middleware(Guard)
     app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
@@ -66,16 +83,32 @@ def create_app(settings: ApiSettings, services: Services | None = None) -> FastA
 
 
 def open_services(settings: ApiSettings) -> Services:
-    """The real ones. Nothing is connected yet, so a broker or store that is away is no reason not to start."""
-    table = LatestTable()
-    own = Metrics(table, system_clock, settings.stale_seconds)
-    topic = LATEST.full_name(settings.topic_prefix)
-    reader = LatestReader(settings.broker, topic, table, own, check_seconds=settings.check_seconds)
-    history = SqliteHistory(settings.data / "history.sqlite")
-    return Services(settings, system_clock, table, reader, history, own)
+    """The real ones. Nothing is connected yet, so a broker or store that is away is no reason not to start.
+
+    Raises SettingsError for a sensors file or a store's setting that cannot be used.
+    """
+    sensors_file = open_sensors(settings)
+    live = Live(lambda: sensors_file.registry)
+    changes = Changes(settings.streams)
+    live.sensors.on_change = lambda key: changes.mark("sensor", key)
+    live.gateways.on_change = lambda key: changes.mark("gateway", key)
+    own = Metrics(live, system_clock)
+    own.streams.set_function(lambda: len(changes))
+    tables: dict[Topic, Table[Any]] = {LATEST: live.sensors, GATEWAYS: live.gateways, CLOCK: live.clock}
+    reader = Follower(
+        settings.broker,
+        {topic.full_name(settings.topic_prefix): table for topic, table in tables.items()},
+        own,
+        check_seconds=settings.check_seconds,
+    )
+    try:
+        history = open_reader(settings)
+    except StoreMisconfigured as error:
+        raise SettingsError(str(error)) from None
+    return Services(settings, system_clock, live, reader, history, own, sensors_file, changes)
 
 
-async def seed(table: LatestTable, history: HistoryReader) -> None:
+async def seed(table: SensorTable, history: HistoryReader) -> None:
     """Make every sensor that history knows known here, so that a silent one is shown when the topic lost it."""
     wait = 1.0
     while True:

@@ -1,68 +1,58 @@
-"""Readings as JSON, CSV and NDJSON, written while they are read: constant memory for any range."""
+"""Rows as JSON, CSV and NDJSON, written while they are read: constant memory for any range."""
 
 import asyncio
-import csv
-import io
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 from fastapi.responses import StreamingResponse
 from starlette.types import Send
 
-from api.times import rfc3339
-from schemas.reading import Reading
+from api.csv import csv_line
 
 Format = Literal["json", "csv", "ndjson"]
-
-# Fixed, because they are written before the first reading is read. Other properties are in json and ndjson.
-CSV_COLUMNS = (
-    "measured_at",
-    "temperature",
-    "humidity",
-    "battery",
-    "packet_id",
-    "gateway",
-    "rssi",
-    "time_source",
-    "flags",
-)
+T = TypeVar("T")
 
 _CHUNK = 32 * 1024  # bytes; a chunk a reading would be many times slower
 
-_encode = msgspec.json.encode  # writes a number that is not finite as null
-
 
 @dataclass(frozen=True, slots=True)
-class Writing:
-    """How one format is written: what stands before, between and after the readings."""
+class Writing(Generic[T]):
+    """How one format is written: what stands before, between and after the rows."""
 
     media_type: str
-    row: Callable[[Reading], bytes]
+    row: Callable[[T], bytes]
     before: bytes = b""
     between: bytes = b""
     after: bytes = b""
 
 
-def writing(format: Format, sensor: str, start: int, end: int) -> Writing:
-    """The way to write one sensor's readings of [start, end)."""
+def writing(
+    format: Format,
+    *,
+    json: Callable[[T], bytes],
+    csv: Callable[[T], bytes],
+    columns: tuple[str, ...],
+    facts: dict[str, Any],
+) -> Writing[T]:
+    """The way to write rows, given how one is written; `facts` stand before the rows in JSON."""
     if format == "csv":
-        return Writing("text/csv", _csv_row, before=_csv_line(CSV_COLUMNS))
+        return Writing("text/csv", csv, before=csv_line(columns))
     if format == "ndjson":
-        return Writing("application/x-ndjson", lambda reading: _json_row(reading) + b"\n")
-    head = _encode({"sensor": sensor, "from": rfc3339(start), "to": rfc3339(end)})[:-1] + b',"data":['
-    return Writing("application/json", _json_row, before=head, between=b",", after=b"]}")
+        return Writing("application/x-ndjson", lambda row: json(row) + b"\n")
+    head = msgspec.json.encode(facts)[:-1] + b',"data":['
+    return Writing("application/json", json, before=head, between=b",", after=b"]}")
 
 
-async def write(how: Writing, first: Reading | None, rest: AsyncIterator[Reading]) -> AsyncGenerator[bytes]:
+async def write(how: Writing[T], first: T | None, rest: AsyncIterator[T]) -> AsyncGenerator[bytes]:
     """The body in chunks. `first` goes out at once; an error of the store goes through to the server."""
     async with closing(rest):
         yield how.before + (how.row(first) if first else b"")
         chunk = bytearray()
-        async for reading in rest:
-            chunk += how.between + how.row(reading)
+        async for row in rest:
+            chunk += how.between + how.row(row)
             if len(chunk) >= _CHUNK:
                 yield bytes(chunk)
                 chunk.clear()
@@ -71,13 +61,13 @@ async def write(how: Writing, first: Reading | None, rest: AsyncIterator[Reading
 
 
 @asynccontextmanager
-async def closing(readings: AsyncIterator[Reading]) -> AsyncIterator[None]:
+async def closing(rows: AsyncIterator[object]) -> AsyncIterator[None]:
     """Let go of the store when the reading ends early, not when the garbage collector comes by."""
     try:
         yield
     finally:
-        if isinstance(readings, AsyncGenerator):
-            await readings.aclose()
+        if isinstance(rows, AsyncGenerator):
+            await rows.aclose()
 
 
 class Export(StreamingResponse):
@@ -118,45 +108,3 @@ def _quality(parameters: list[str]) -> float:
             except ValueError:
                 return 0.0
     return 1.0
-
-
-def _json_row(reading: Reading) -> bytes:
-    return _encode(
-        {
-            "measured_at": rfc3339(reading.measured_at),
-            "received_at": rfc3339(reading.received_at),
-            "time_source": reading.time_source,
-            "values": reading.values,
-            "gateway": reading.gateway,
-            "rssi": reading.rssi,
-            "packet_id": reading.packet_id,
-            "flags": reading.flags,
-        }
-    )
-
-
-def _csv_row(reading: Reading) -> bytes:
-    return _csv_line(
-        (
-            rfc3339(reading.measured_at),
-            _cell(reading.values.get("temperature")),
-            _cell(reading.values.get("humidity")),
-            _cell(reading.values.get("battery")),
-            reading.packet_id,
-            reading.gateway,
-            reading.rssi,
-            reading.time_source,
-            ";".join(reading.flags),
-        )
-    )
-
-
-def _cell(value: object) -> object:
-    """A repeated property in one cell."""
-    return ";".join(map(str, value)) if isinstance(value, list) else value
-
-
-def _csv_line(cells: tuple[object, ...]) -> bytes:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue().encode()

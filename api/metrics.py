@@ -1,83 +1,120 @@
-"""All metrics of the API: its own counters, and the sensors' as they are at the scrape."""
+"""All metrics of the API: its own counters, and those of sensors and gateways as they are at the scrape."""
 
 from collections.abc import Iterator
-from math import isfinite
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from api.table import LatestTable
+from api.live import Live, Standing
 from api.times import Clock
+from api.views.sensor import number
+from schemas.freshness import Freshness
 
 # property -> the name and help of its metric; names as first asked for
 _VALUES = {
     "temperature": (
         "shelly_temperature_celsius",
-        "Newest temperature of a sensor that is not stale, in degrees Celsius",
+        "Newest temperature of a sensor that is fresh or late, in degrees Celsius",
     ),
-    "humidity": ("shelly_humidity_percent", "Newest relative humidity of a sensor that is not stale, in percent"),
-    "battery": ("shelly_battery_level", "Newest battery level of a sensor that is not stale, in percent"),
+    "humidity": (
+        "shelly_humidity_percent",
+        "Newest relative humidity of a sensor that is fresh or late, in percent",
+    ),
+    "battery": ("shelly_battery_level", "Newest battery level of a sensor that is fresh or late, in percent"),
 }
+_WITH_VALUES = ("fresh", "late")
 
 
-class SensorCollector(Collector):
-    """The sensors' metrics, built at scrape time: a stale sensor's values vanish, its last-seen stays."""
+class LiveCollector(Collector):
+    """Built at scrape time: the values of a sensor that is stale or lost vanish, its last-seen stays."""
 
-    def __init__(self, table: LatestTable, now: Clock, stale_seconds: float) -> None:
-        self._table, self._now, self._stale_seconds = table, now, stale_seconds
+    def __init__(self, live: Live, now: Clock) -> None:
+        self._live, self._now = live, now
 
     def collect(self) -> Iterator[Metric]:
-        values = {name: GaugeMetricFamily(*text, labels=["sensor_id"]) for name, text in _VALUES.items()}
-        last_seen = GaugeMetricFamily(
-            "shelly_sensor_last_seen",
-            "When a live packet of the sensor last arrived, in unix seconds",
-            labels=["sensor_id"],
-        )
-        info = InfoMetricFamily("shelly_sensor", "Name and location of a sensor", labels=["sensor_id"])
-        oldest = self._now() - self._stale_seconds * 1000
-        for latest in self._table.all():
-            info.add_metric([latest.sensor], {"name": "", "location": "unassigned"})
-            if latest.last_seen is None:
-                continue
-            last_seen.add_metric([latest.sensor], latest.last_seen / 1000)
-            for name, family in values.items() if latest.last_seen >= oldest else ():
-                number = _number(latest.values[name].value) if name in latest.values else None
-                if number is not None:
-                    family.add_metric([latest.sensor], number)
-        yield from (*values.values(), last_seen, info)
+        standing = self._live.at(self._now())
+        yield from _sensors(standing)
+        yield from _gateways(standing)
 
 
-def _number(value: object) -> float | None:
-    """A property as one number: of a repeated property its first; None for what is no number."""
-    if isinstance(value, list) and value:
-        value = value[0]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if isfinite(value) else None
+def _sensors(standing: Standing) -> Iterator[Metric]:
+    values = {name: GaugeMetricFamily(*text, labels=["sensor_id"]) for name, text in _VALUES.items()}
+    last_seen = GaugeMetricFamily(
+        "shelly_sensor_last_seen",
+        "When a live packet of the sensor last arrived, in unix seconds",
+        labels=["sensor_id"],
+    )
+    freshness = GaugeMetricFamily(
+        "shelly_sensor_freshness",
+        "1 for what the sensor is: fresh, late, stale or lost; 0 for the others",
+        labels=["sensor_id", "freshness"],
+    )
+    info = InfoMetricFamily("shelly_sensor", "Name and location of a sensor", labels=["sensor_id"])
+    for id in standing.live.sensor_ids():
+        entry, verdict, latest = standing.registry.entry(id), standing.verdict(id), standing.live.sensors.get(id)
+        info.add_metric([id], {"name": entry.name or "", "location": entry.location_at(standing.now)})
+        for one in get_args(Freshness):
+            freshness.add_metric([id, one], one == verdict.freshness)
+        if latest is None or latest.last_seen is None:
+            continue
+        last_seen.add_metric([id], latest.last_seen / 1000)
+        for name, family in values.items() if verdict.freshness in _WITH_VALUES else ():
+            found = number(latest.values[name].value) if name in latest.values else None
+            if found is not None:
+                family.add_metric([id], found)
+    yield from (*values.values(), last_seen, freshness, info)
+
+
+def _gateways(standing: Standing) -> Iterator[Metric]:
+    last_frame = GaugeMetricFamily(
+        "shelly_gateway_last_frame", "When the gateway's last frame arrived, in unix seconds", labels=["gateway"]
+    )
+    online = GaugeMetricFamily(
+        "shelly_gateway_online",
+        "1 if the gateway last said that it is online, 0 if it is not; absent if it said nothing",
+        labels=["gateway"],
+    )
+    silent = GaugeMetricFamily(
+        "shelly_gateway_silent", "1 if the gateway says nothing, as far as the stream has come", labels=["gateway"]
+    )
+    # by prefix, which tells gateways apart
+    for one in standing.live.gateways.all():
+        last_frame.add_metric([one.prefix], one.last_frame / 1000)
+        silent.add_metric([one.prefix], standing.is_silent(one))
+        if one.online is not None:
+            online.add_metric([one.prefix], one.online)
+    yield from (last_frame, online, silent)
 
 
 class Metrics:
     """One registry for each app, so that several apps fit into one process."""
 
-    def __init__(self, table: LatestTable, now: Clock, stale_seconds: float) -> None:
+    def __init__(self, live: Live, now: Clock) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self.registry.register(SensorCollector(table, now, stale_seconds))
+        self.registry.register(LiveCollector(live, now))
         self.requests = Counter(
             "bluflow_api_requests",
             "HTTP requests by route template; status is `aborted` for a response that broke off",
             ["route", "method", "status"],
             registry=self.registry,
         )
-        self.applied = self._counter("latest_applied", "Records of the latest topic that were applied")
-        self.ignored = self._counter("latest_ignored", "Records ignored because a higher revision is held")
-        self.undecodable = self._counter("latest_undecodable", "Records of the latest topic that are not Latest")
-        self.connected = Gauge(
-            "bluflow_api_latest_connected",
-            "1 while the reader follows the latest topic live, 0 while it connects or reads it from the beginning",
+        self.records = Counter(
+            "bluflow_api_records",
+            "Records of the followed topics: applied, ignored (a higher revision is held) or undecodable",
+            ["topic", "outcome"],
             registry=self.registry,
         )
+        self.connected = self._gauge(
+            "connected",
+            "1 while the topics are followed live, 0 while they are connected to or read from the beginning",
+        )
+        self.streams = self._gauge("streams", "Event streams that are open")
+        self.registry_failing = self._gauge(
+            "registry_failing", "1 while the sensors file cannot be used and an older one is in force"
+        )
 
-    def _counter(self, name: str, text: str) -> Counter:
-        return Counter(f"bluflow_api_{name}", text, registry=self.registry)
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(f"bluflow_api_{name}", text, registry=self.registry)

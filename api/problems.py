@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from api.changes import TooManyStreams
 from history.store import StoreUnavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -37,10 +38,12 @@ class Problem(BaseModel):
 class ProblemRaised(Exception):
     """Raised by a handler to answer with a problem."""
 
-    def __init__(self, status: int, detail: str, *, parameter: str | None = None) -> None:
+    def __init__(
+        self, status: int, detail: str, *, parameter: str | None = None, errors: Sequence[BadParameter] | None = None
+    ) -> None:
         super().__init__(detail)
         self.status, self.detail = status, detail
-        self.errors = [BadParameter(parameter=parameter, detail=detail)] if parameter else None
+        self.errors = [BadParameter(parameter=parameter, detail=detail)] if parameter else errors
 
 
 def problem(
@@ -67,7 +70,7 @@ def problem(
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problems of an operation for its OpenAPI description; 500 is always among them."""
     texts = {
-        404: "The sensor is not known",
+        404: "Not known",
         406: "None of the formats that Accept asks for",
         422: "A parameter cannot be used; `errors` names it",
         500: "A fault of the API; `id` finds it in the log",
@@ -87,18 +90,25 @@ def install(app: FastAPI) -> None:
     async def store_unavailable(request: Request, error: StoreUnavailable) -> JSONResponse:
         return problem(503, f"the history store cannot be read now: {error}", request.url.path)
 
+    @app.exception_handler(TooManyStreams)
+    async def too_many_streams(request: Request, error: TooManyStreams) -> JSONResponse:
+        return problem(503, f"{error}; set API_STREAMS", request.url.path, headers={"Retry-After": "10"})
+
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         detail = {
-            404: f"there is nothing at {request.url.path}; see /docs",
+            404: f"there is nothing at {request.url.path}; see /openapi.json",
             405: f"{request.method} is not possible here",
         }.get(error.status_code, str(error.detail))
-        return problem(error.status_code, detail, request.url.path, headers=error.headers)
+        headers = dict(error.headers or {})
+        if headers.get("Allow") == "GET":  # the guard makes HEAD of it
+            headers["Allow"] = "GET, HEAD"
+        return problem(error.status_code, detail, request.url.path, headers=headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         errors = [
-            BadParameter(parameter=str(one["loc"][-1]), detail=str(one["msg"]).removeprefix("Value error, "))
+            BadParameter(parameter=str(one["loc"][1]), detail=str(one["msg"]).removeprefix("Value error, "))
             for one in error.errors()
         ]
         detail = "; ".join(f"{one.parameter}: {one.detail}" for one in errors)

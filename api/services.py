@@ -5,24 +5,38 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.latest import LatestReader
+from api.changes import Changes
+from api.follow import Follower
+from api.live import Live
 from api.metrics import Metrics
+from api.position import Position, position_of
 from api.settings import ApiSettings
-from api.table import LatestTable
 from api.times import Clock
 from history.store import HistoryReader
+from runtime.sensors_file import SensorsFile
+from schemas.topics import GATEWAYS, LATEST
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One app's clock, live state, history and metrics."""
+    """One app's clock, live state, history, metrics and open event streams."""
 
     settings: ApiSettings
     now: Clock
-    table: LatestTable
-    reader: LatestReader
+    live: Live
+    reader: Follower
     history: HistoryReader
     metrics: Metrics
+    sensors_file: SensorsFile
+    changes: Changes
+
+    def position(self) -> Position | None:
+        """How far this process has come; None before it has read the topics."""
+        if not self.reader.loaded:
+            return None
+        prefix = self.settings.topic_prefix
+        topics = (LATEST.full_name(prefix), GATEWAYS.full_name(prefix))
+        return position_of(self.reader.positions, topics, self.live.registry)
 
 
 def _services(request: Request) -> Services:

@@ -15,9 +15,9 @@ class ApiSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="API_")
 
     port: int = Field(8000, ge=1, le=65535, description="TCP port of REST, metrics and health")
-    stale_seconds: float = Field(
-        300, gt=0, description="a sensor not seen for longer has no values in the metrics, only its last-seen"
-    )
     check_seconds: float = Field(
         2, gt=0, description="how often the broker is asked whether it is there and still has what was read"
+    )
+    streams: int = Field(
+        200, ge=1, le=10_000, description="event streams that may be open at once; each open page has one"
     )

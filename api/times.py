@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 Clock = Callable[[], int]
 
-DAY = 24 * 3600 * 1000
+HOUR = 3600 * 1000  # milliseconds
+DAY = 24 * HOUR
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND

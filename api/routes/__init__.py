@@ -1,1 +1,3 @@
 """One noun a file."""
+
+V1 = "/api/v1"

@@ -17,7 +17,7 @@ async def live() -> Health:
 
 @router.get("/ready", summary="The live state is current", responses=described(503))
 async def ready(services: Use) -> Health:
-    """503 while the latest topic is not followed live; what is held is served all the same, with its age."""
+    """503 while the topics are not followed live; what is held is served all the same, with its age."""
     if services.reader.problem:
         raise ProblemRaised(503, services.reader.problem)
     return Health()
@@ -25,7 +25,7 @@ async def ready(services: Use) -> Health:
 
 @router.get("/startup", summary="The live state was read once", responses=described(503))
 async def startup(services: Use) -> Health:
-    """503 until the latest topic was read to its end for the first time."""
+    """503 until the topics were read to its end for the first time."""
     if not services.reader.loaded:
-        raise ProblemRaised(503, services.reader.problem or "the latest topic is being read")
+        raise ProblemRaised(503, services.reader.problem or "the topics are being read")
     return Health()

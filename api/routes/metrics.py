@@ -16,13 +16,13 @@ router = APIRouter(tags=["metrics"])
     response_class=Response,
     responses={
         200: {
-            "description": "In the Prometheus text format: values of sensors that are not stale (°C, %), last-seen of "
-            "all (unix seconds), and the API's own metrics",
+            "description": "In the Prometheus text format: values of sensors that are fresh or late (°C, %), "
+            "last-seen (unix seconds) and freshness of all, gateways, and the API's own metrics",
             "content": {"text/plain": {"schema": {"type": "string"}}},
         },
         **described(),
     },
 )
 def get_metrics(services: Use) -> Response:
-    """Built at the scrape: a stale sensor's values are absent, its last-seen stays."""
+    """Built at the scrape: the values of a sensor that is stale or lost are absent, its last-seen stays."""
     return Response(generate_latest(services.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,35 +1,74 @@
 """Sensors as they are now."""
 
-from fastapi import APIRouter
+from typing import Annotated
 
-from api import views
+from fastapi import APIRouter, Query, Request, Response
+
+from api.conditional import TAGGED, tagged
+from api.pages import DEFAULT_LIMIT, LINK, Cursor, Limit, next_link, page
 from api.problems import ProblemRaised, described
-from api.responses import SensorDetail, Sensors
+from api.responses import Receptions, SensorDetail, Sensors
 from api.routes.parameters import SensorId
 from api.services import Services, Use
-from schemas.reading import Latest
+from api.views.sensor import receptions, sensor, sensor_detail
+from schemas.freshness import Freshness
 
 router = APIRouter(prefix="/sensors", tags=["sensors"])
 
+_PAGED = {**TAGGED, 200: {"headers": {**TAGGED[200]["headers"], "Link": LINK}}}
+
 
 # Plain functions: they run in a thread, so that a long list does not hold up everyone else.
-@router.get("", summary="Every sensor", responses=described())
-def list_sensors(services: Use) -> Sensors:
-    """All that are known, live and silent ones, with their age."""
-    now = services.now()
-    return Sensors(sensors=[views.sensor(latest, now) for latest in services.table.all()])
+@router.get("", summary="Every sensor", response_model=Sensors, responses={**_PAGED, **described(422)})
+def list_sensors(
+    request: Request,
+    services: Use,
+    location: Annotated[
+        list[str] | None, Query(description="only those that are there; may be repeated", examples=[["Kitchen"]])
+    ] = None,
+    freshness: Annotated[
+        list[Freshness] | None, Query(description="only those that stand so; may be repeated", examples=[["lost"]])
+    ] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Response:
+    """All that were heard or are registered, live and silent ones, with how they stand."""
+    standing = services.live.at(services.now())
+    ids = standing.live.sensor_ids()
+    if location:
+        ids = [id for id in ids if standing.registry.location(id, standing.now) in location]
+    if freshness:
+        ids = [id for id in ids if standing.verdict(id).freshness in freshness]
+    shown, last = page(ids, limit, cursor)
+    found = Sensors.model_construct(sensors=[sensor(standing, id) for id in shown])
+    return tagged(request, found, next_link(request, last))
 
 
-@router.get("/{sensor_id}", summary="One sensor", responses=described(404, 422, 503))
-def get_sensor(sensor_id: SensorId, services: Use) -> SensorDetail:
-    """One sensor with every gateway that hears it. A silent one is answered too, with its age."""
-    return views.sensor_detail(known(services, sensor_id), services.now())
+@router.get(
+    "/{sensor_id}", summary="One sensor", response_model=SensorDetail, responses={**TAGGED, **described(404, 422, 503)}
+)
+def get_sensor(request: Request, sensor_id: SensorId, services: Use) -> Response:
+    """One sensor with every gateway that hears it. A silent one is answered too."""
+    known(services, sensor_id)
+    return tagged(request, sensor_detail(services.live.at(services.now()), sensor_id))
 
 
-def known(services: Services, sensor: str) -> Latest:
-    """The sensor's state. Raises the problem 404, or 503 as long as it cannot be told whether there is one."""
-    if latest := services.table.get(sensor):
-        return latest
+@router.get(
+    "/{sensor_id}/receptions",
+    summary="The gateways that hear a sensor",
+    response_model=Receptions,
+    responses={**TAGGED, **described(404, 422, 503)},
+)
+def get_receptions(request: Request, sensor_id: SensorId, services: Use) -> Response:
+    """Each with its newest signal strength and how many packets it brought."""
+    known(services, sensor_id)
+    return tagged(request, Receptions(receptions=receptions(services.live.sensors.get(sensor_id))))
+
+
+def known(services: Services, sensor: str) -> None:
+    """Raises the problem 404 for an unknown sensor, or 503 as long as it cannot be told whether there is one."""
+    if services.live.knows(sensor):
+        return
     if not services.reader.loaded:
         raise ProblemRaised(503, f"sensor {sensor} is not known yet: {services.reader.problem}")
     raise ProblemRaised(404, f"no sensor {sensor}")

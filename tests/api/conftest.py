@@ -1,42 +1,59 @@
-"""An API whose live state, history and clock a test holds in its hands; Kafka is in test_latest.py."""
+"""An API whose live state, history, registry and clock a test holds in its hands; Kafka is in test_follow.py."""
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import httpx
 import pytest
+from aiokafka import TopicPartition
 
 from api.app import create_app
-from api.latest import LatestReader
+from api.changes import Changes
+from api.follow import Follower
+from api.live import Live
 from api.metrics import Metrics
 from api.services import Services
 from api.settings import ApiSettings
-from api.table import LatestTable
 from history.sqlite import SqliteHistory
+from runtime.sensors_file import SensorsFile
+from schemas.gateway import Clock
+from schemas.topics import GATEWAYS, LATEST
 from tests.api.fakes import NOW
+from tests.polling import until_async
 
 
 async def until(condition: Callable[[], bool], *, seconds: float = 15.0) -> None:
     """Return once `condition` holds; fail if it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s"
-        await asyncio.sleep(0.02)
+    await until_async(condition, seconds, "what the API was to notice")
 
 
 @pytest.fixture
 async def services(tmp_path: Path) -> AsyncIterator[Services]:
-    """All loaded and ready, no sensor yet, a real and empty history; the clock stands at NOW."""
+    """All loaded and ready, no sensor yet, a real and empty history; clock and stream stand at NOW."""
     settings = ApiSettings(data=tmp_path)
-    table = LatestTable()
-    metrics = Metrics(table, lambda: NOW, settings.stale_seconds)
-    reader = LatestReader("127.0.0.1:1", "latest", table, metrics)
+    sensors_file = SensorsFile(tmp_path / "sensors.yaml", required=False)
+    live = Live(lambda: sensors_file.registry)
+    live.clock.apply("0", Clock(0, NOW))
+    changes = Changes(settings.streams)
+    live.sensors.on_change = lambda key: changes.mark("sensor", key)
+    live.gateways.on_change = lambda key: changes.mark("gateway", key)
+    metrics = Metrics(live, lambda: NOW)
+    reader = Follower("127.0.0.1:1", {}, metrics)
     reader.loaded, reader.problem = True, None
+    reader.positions = {
+        TopicPartition(topic.full_name(settings.topic_prefix), partition): 0
+        for topic in (LATEST, GATEWAYS)
+        for partition in (0, 1)
+    }
     history = SqliteHistory(tmp_path / "history.sqlite")
-    yield Services(settings, lambda: NOW, table, reader, history, metrics)
+    yield Services(settings, lambda: NOW, live, reader, history, metrics, sensors_file, changes)
     await history.close()
+
+
+def register(services: Services, text: str) -> None:
+    """Write the sensors file and read it; `text` stands under `sensors:`."""
+    services.sensors_file.path.write_text("sensors:\n" + text)
+    assert services.sensors_file.refresh() is None
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the API meets outside, made by hand: states, readings, a history that can fail."""
+"""What the API meets outside, made by hand: states, readings, gateways, a history that can fail."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -6,6 +6,8 @@ from typing import Any
 
 from history.store import StoreUnavailable
 from schemas.advertisement import Coordinate
+from schemas.aggregate import Aggregate
+from schemas.gateway import GatewayState
 from schemas.reading import Latest, LatestValue, Reading, Reception
 
 NOW = 1_772_366_400_000  # 2026-03-01T12:00:00Z
@@ -52,6 +54,34 @@ def reading(measured_at: int, sensor: str = SENSOR, **changes: Any) -> Reading:
     return Reading(**facts | changes)
 
 
+def gateway(prefix: str = GATEWAY, revision: int = 1, **changes: Any) -> GatewayState:
+    """A gateway that spoke 3.2 s ago."""
+    facts: dict[str, Any] = {"gateway": prefix, "prefix": prefix, "revision": revision, "frames": 7}
+    return GatewayState(**facts | {"last_frame": NOW - 3_200} | changes)
+
+
+def aggregate(start: int, quantity: str = "temperature", width: int = 300, index: int = 0, **changes: Any) -> Aggregate:
+    """A final window that begins at `start`."""
+    facts: dict[str, Any] = {
+        "sensor": SENSOR,
+        "quantity": quantity,
+        "index": index,
+        "width": width,
+        "start": start,
+        "count": 5,
+        "min": 21.9,
+        "max": 22.4,
+        "mean": 22.16,
+        "first": 22.4,
+        "first_at": start,
+        "last": 21.9,
+        "last_at": start + 4 * MINUTE,
+        "revision": 1,
+        "final": True,
+    }
+    return Aggregate(**facts | changes)
+
+
 @dataclass
 class FakeHistory:
     """A HistoryReader that makes `count` readings up and fails at the one numbered `fails_at`.
@@ -64,6 +94,7 @@ class FakeHistory:
     given: int = 0
     left: bool = False
     known: list[Reading] = field(default_factory=list)
+    windows: list[Aggregate] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
 
     async def readings(self, sensor: str, start: int, end: int) -> AsyncIterator[Reading]:
@@ -75,6 +106,11 @@ class FakeHistory:
                 yield reading(start + number, sensor)
         finally:
             self.left = True
+
+    async def aggregates(self, sensor: str, width: int, start: int, end: int) -> AsyncIterator[Aggregate]:
+        for one in self.windows:
+            if one.width == width and start <= one.start < end:
+                yield one
 
     async def newest(self) -> Sequence[Reading]:
         if self.failures:

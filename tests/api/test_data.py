@@ -4,17 +4,24 @@ import csv
 import dataclasses
 import io
 import json
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from starlette.types import Message
 
 from api.app import create_app
-from api.formats import Export, negotiate, write, writing
-from api.responses import SensorData
+from api.formats import Export, Writing, negotiate, write, writing
+from api.responses import AggregateData, SensorData
 from api.services import Services
+from api.times import DAY as DAY_MS
+from api.times import rfc3339
+from api.views.readings import READING_COLUMNS, reading_csv, reading_json
 from history.sqlite import SqliteHistory
-from tests.api.fakes import GATEWAY, MINUTE, NOW, SENSOR, FakeHistory, latest, reading
+from history.store import StoreUnavailable
+from schemas.aggregate import Aggregate
+from schemas.reading import Reading
+from tests.api.fakes import GATEWAY, MINUTE, NOW, SENSOR, FakeHistory, aggregate, latest, reading
 
 DATA = f"/api/v1/data/{SENSOR}"
 ROW = {
@@ -41,7 +48,13 @@ async def stored(services: Services) -> None:
             reading(NOW - MINUTE, values=odd, flags=("late", "implausible"), rssi=None, packet_id=None, gateway="a,b"),
         ]
     )
-    services.table.apply(SENSOR, latest())
+    services.live.sensors.apply(SENSOR, latest())
+
+
+def way(format: str) -> Writing[Reading]:
+    """How readings are written in that format."""
+    facts = {"sensor": SENSOR}
+    return writing(format, json=reading_json, csv=reading_csv, columns=READING_COLUMNS, facts=facts)  # type: ignore[arg-type]
 
 
 def client_of(services: Services, history: FakeHistory) -> httpx.AsyncClient:
@@ -53,13 +66,15 @@ def client_of(services: Services, history: FakeHistory) -> httpx.AsyncClient:
 async def test_json_is_the_default_and_covers_24_hours(client: httpx.AsyncClient) -> None:
     answer = await client.get(DATA)
     assert answer.headers["content-type"] == "application/json"
-    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["cache-control"] == "no-cache"
     body = answer.json()
     SensorData.model_validate(body)
     assert body | {"data": None} == {
         "sensor": SENSOR,
         "from": "2026-02-28T12:00:00.000Z",
         "to": "2026-03-01T12:00:00.000Z",
+        "step": "raw",
+        "source": "readings",
         "data": None,
     }
     assert body["data"][0] == ROW
@@ -104,7 +119,7 @@ async def test_from_is_inclusive_and_to_exclusive(client: httpx.AsyncClient) -> 
 async def test_a_known_sensor_without_readings_in_range_is_empty(
     client: httpx.AsyncClient, services: Services, format: str, to: str
 ) -> None:
-    services.table.apply(SENSOR, latest())
+    services.live.sensors.apply(SENSOR, latest())
     answer = await client.get(DATA, params={"format": format, "to": to})
     assert answer.status_code == 200
     if format == "json":
@@ -122,7 +137,7 @@ async def test_a_sensor_that_only_history_knows_is_known(client: httpx.AsyncClie
 @pytest.mark.parametrize("format", ["json", "csv", "ndjson"])
 async def test_the_first_chunk_is_there_before_the_last_reading_is_read(services: Services, format: str) -> None:
     history = FakeHistory(count=200_000)
-    how = writing(format, SENSOR, NOW, NOW + 200_000)  # type: ignore[arg-type]
+    how = way(format)
     size, largest = 0, 0
     readings = history.readings(SENSOR, NOW, NOW + 200_000)
     async for chunk in write(how, await anext(readings), readings):
@@ -137,7 +152,7 @@ async def test_the_first_chunk_is_there_before_the_last_reading_is_read(services
 async def test_the_store_is_let_go_at_once_when_the_client_leaves() -> None:
     history = FakeHistory(count=10)
     readings = history.readings(SENSOR, NOW, NOW + 10)
-    body = write(writing("json", SENSOR, NOW, NOW + 10), await anext(readings), readings)
+    body = write(way("json"), await anext(readings), readings)
 
     async def gone(message: Message) -> None:
         if message["type"] == "http.response.body":
@@ -184,3 +199,119 @@ def test_accept_chooses_the_format(accept: str, format: str | None) -> None:
 async def test_the_parameter_wins_over_accept(client: httpx.AsyncClient) -> None:
     answer = await client.get(DATA, params={"format": "csv"}, headers={"Accept": "image/png"})
     assert answer.headers["content-type"].startswith("text/csv")
+
+
+MIDNIGHT = NOW - NOW % DAY_MS
+
+
+@pytest.fixture
+async def windowed(services: Services) -> AsyncIterator[httpx.AsyncClient]:
+    """Two 5-minute windows, the second one not final and with more quantities, and one of a day."""
+    services.live.sensors.apply(SENSOR, latest())
+    later = NOW - 5 * MINUTE
+    windows = [
+        aggregate(NOW - 15 * MINUTE),
+        aggregate(later, "humidity", min=60, max=63, mean=61.5, first=60, last=63),
+        aggregate(later, final=False),
+        aggregate(later, index=1),
+        aggregate(MIDNIGHT, width=86_400),
+    ]
+    async with client_of(services, FakeHistory(count=1, windows=windows)) as client:
+        yield client
+
+
+SUMMARY = {"count": 5, "min": 21.9, "max": 22.4, "mean": 22.16, "first": 22.4, "last": 21.9}
+
+
+async def test_windows_hold_every_quantity_and_gaps_stay_gaps(windowed: httpx.AsyncClient) -> None:
+    answer = await windowed.get(DATA, params={"step": "5m", "from": "2026-03-01T11:47:00Z"})
+    AggregateData.model_validate(answer.json())
+    humidity = {"count": 5, "min": 60, "max": 63, "mean": 61.5, "first": 60, "last": 63}
+    assert answer.json() == {
+        "sensor": SENSOR,
+        "from": "2026-03-01T11:45:00.000Z",
+        "to": "2026-03-01T12:00:00.000Z",
+        "step": "5m",
+        "source": "aggregates 5m",
+        "data": [
+            {
+                "start": "2026-03-01T11:45:00.000Z",
+                "end": "2026-03-01T11:50:00.000Z",
+                "final": True,
+                "quantities": {"temperature": SUMMARY},
+            },
+            {
+                "start": "2026-03-01T11:55:00.000Z",
+                "end": "2026-03-01T12:00:00.000Z",
+                "final": False,
+                "quantities": {"humidity": humidity, "temperature": SUMMARY, "temperature[1]": SUMMARY},
+            },
+        ],
+    }
+
+
+async def test_windows_as_csv_and_ndjson(windowed: httpx.AsyncClient) -> None:
+    asked = {"step": "5m", "from": "2026-03-01T11:50:00Z"}
+    answer = await windowed.get(DATA, params=asked | {"format": "csv"})
+    assert list(csv.reader(io.StringIO(answer.text))) == [
+        ["start", "quantity", "count", "min", "max", "mean", "first", "last"],
+        ["2026-03-01T11:55:00.000Z", "humidity", "5", "60", "63", "61.5", "60", "63"],
+        ["2026-03-01T11:55:00.000Z", "temperature", "5", "21.9", "22.4", "22.16", "22.4", "21.9"],
+        ["2026-03-01T11:55:00.000Z", "temperature[1]", "5", "21.9", "22.4", "22.16", "22.4", "21.9"],
+    ]
+    assert answer.headers["content-disposition"] == 'attachment; filename="7cc6b6bd4cb5-2026-03-01-5m.csv"'
+    lines = (await windowed.get(DATA, params=asked | {"format": "ndjson"})).text.splitlines()
+    assert [json.loads(line) for line in lines] == (await windowed.get(DATA, params=asked)).json()["data"]
+
+
+@pytest.mark.parametrize(
+    ("hours", "step", "source"),
+    [
+        (6, "raw", "readings"),
+        (6.1, "5m", "aggregates 5m"),
+        (8 * 24, "5m", "aggregates 5m"),
+        (8 * 24 + 1, "1h", "aggregates 1h"),
+        (120 * 24, "1h", "aggregates 1h"),
+        (120 * 24 + 1, "1d", "aggregates 1d"),
+    ],
+)
+@pytest.mark.parametrize("format", ["json", "csv"])
+async def test_auto_chooses_by_the_range_and_says_so(
+    windowed: httpx.AsyncClient, hours: float, step: str, source: str, format: str
+) -> None:
+    start = rfc3339(NOW - int(hours * 60) * MINUTE)
+    answer = await windowed.get(DATA, params={"step": "auto", "from": start, "format": format})
+    assert (answer.headers["bluflow-step"], answer.headers["bluflow-source"]) == (step, source)
+    if format == "json":
+        assert (answer.json()["step"], answer.json()["source"]) == (step, source)
+
+
+async def test_a_day_begins_at_midnight_utc(windowed: httpx.AsyncClient) -> None:
+    answer = (await windowed.get(DATA, params={"step": "1d", "from": "2026-03-01T11:00:00Z"})).json()
+    assert answer["from"] == "2026-03-01T00:00:00.000Z"
+    assert [row["start"] for row in answer["data"]] == [answer["from"]]
+
+
+@pytest.mark.parametrize(
+    ("to", "policy"),
+    [
+        ("2026-03-01T11:00:00Z", "private, max-age=60"),
+        ("2026-03-01T11:00:00.001Z", "no-cache"),
+        ("2026-03-02", "no-cache"),
+        (None, "no-cache"),
+    ],
+)
+async def test_only_what_is_long_past_may_be_kept(windowed: httpx.AsyncClient, to: str | None, policy: str) -> None:
+    answer = await windowed.get(DATA, params={"from": "2026-02-28"} | ({"to": to} if to else {}))
+    assert answer.headers["cache-control"] == policy
+
+
+async def test_a_store_without_its_windows_is_a_problem(services: Services) -> None:
+    class Away(FakeHistory):
+        async def aggregates(self, sensor: str, width: int, start: int, end: int) -> AsyncIterator[Aggregate]:
+            raise StoreUnavailable("bucket bluflow_5m is missing")
+            yield
+
+    async with client_of(services, Away()) as client:
+        answer = await client.get(DATA, params={"step": "5m"})
+    assert (answer.status_code, "bluflow_5m" in answer.json()["detail"]) == (503, True)

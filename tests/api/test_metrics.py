@@ -6,7 +6,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.metrics import Metrics
 from api.services import Services
-from tests.api.fakes import MINUTE, NOW, OTHER, SENSOR, FakeHistory, latest
+from tests.api.conftest import register
+from tests.api.fakes import GATEWAY, MINUTE, NOW, OTHER, SENSOR, FakeHistory, gateway, latest
 from tests.api.test_data import DATA, client_of
 
 
@@ -24,13 +25,22 @@ def shelly(text: str) -> dict[tuple[str, str], float]:
     return {
         (name, dict(labels)["sensor_id"]): value
         for (name, labels), value in samples(text).items()
-        if name.startswith("shelly_")
+        if name.startswith("shelly_") and "freshness" not in dict(labels)
+    }
+
+
+def freshness(text: str, sensor: str) -> dict[str, float]:
+    """freshness -> 1 or 0 of one sensor."""
+    return {
+        labels["freshness"]: value
+        for (name, pairs), value in samples(text).items()
+        if name == "shelly_sensor_freshness" and (labels := dict(pairs))["sensor_id"] == sensor
     }
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/api/v1/metrics"])
 async def test_a_live_sensor(client: httpx.AsyncClient, services: Services, path: str) -> None:
-    services.table.apply(SENSOR, latest())
+    services.live.sensors.apply(SENSOR, latest())
     answer = await client.get(path)
     assert answer.headers["content-type"].startswith("text/plain; version=")
     assert answer.headers["cache-control"] == "no-store"
@@ -48,46 +58,75 @@ async def test_a_live_sensor(client: httpx.AsyncClient, services: Services, path
 async def test_a_stale_sensors_values_vanish_and_its_last_seen_stays(
     client: httpx.AsyncClient, services: Services
 ) -> None:
-    services.table.apply(SENSOR, latest(seen=NOW - 5 * MINUTE - 1))
-    services.table.apply(OTHER, latest(OTHER, seen=NOW - 5 * MINUTE))
-    found = shelly((await client.get("/metrics")).text)
+    services.live.sensors.apply(SENSOR, latest(seen=NOW - 5 * MINUTE))
+    services.live.sensors.apply(OTHER, latest(OTHER, seen=NOW - 5 * MINUTE + 1))
+    text = (await client.get("/metrics")).text
+    found = shelly(text)
     assert {name for name, sensor in found if sensor == SENSOR} == {"shelly_sensor_last_seen", "shelly_sensor_info"}
-    assert found["shelly_sensor_last_seen", SENSOR] == (NOW - 5 * MINUTE - 1) / 1000
+    assert found["shelly_sensor_last_seen", SENSOR] == (NOW - 5 * MINUTE) / 1000
     assert found["shelly_temperature_celsius", OTHER] == 22.3
+    assert freshness(text, SENSOR) == {"fresh": 0, "late": 0, "stale": 1, "lost": 0}
+    assert freshness(text, OTHER) == {"fresh": 0, "late": 1, "stale": 0, "lost": 0}
 
 
 async def test_values_vanish_while_time_passes_and_nothing_else_happens(services: Services) -> None:
     clock = NOW
-    metrics = Metrics(services.table, lambda: clock, stale_seconds=300)
-    services.table.apply(SENSOR, latest(seen=NOW))
+    metrics = Metrics(services.live, lambda: clock)
+    services.live.sensors.apply(SENSOR, latest(seen=NOW))
     labels = {"sensor_id": SENSOR}
     assert metrics.registry.get_sample_value("shelly_temperature_celsius", labels) == 22.3
-    clock += 300_001
+    clock += 300_000
     assert metrics.registry.get_sample_value("shelly_temperature_celsius", labels) is None
     assert metrics.registry.get_sample_value("shelly_sensor_last_seen", labels) == NOW / 1000
 
 
 async def test_a_sensor_that_was_never_live_has_no_last_seen(client: httpx.AsyncClient, services: Services) -> None:
-    services.table.apply(SENSOR, latest(seen=None))
+    services.live.sensors.apply(SENSOR, latest(seen=None))
     assert set(shelly((await client.get("/metrics")).text)) == {("shelly_sensor_info", SENSOR)}
 
 
 async def test_a_value_that_is_no_number_is_left_out_and_of_several_the_first_counts(
     client: httpx.AsyncClient, services: Services
 ) -> None:
-    services.table.apply(SENSOR, latest(values={"temperature": [21.5, 22.0], "humidity": float("nan"), "battery": "?"}))
+    services.live.sensors.apply(
+        SENSOR, latest(values={"temperature": [21.5, 22.0], "humidity": float("nan"), "battery": "?"})
+    )
     found = shelly((await client.get("/metrics")).text)
     assert found["shelly_temperature_celsius", SENSOR] == 21.5
     assert ("shelly_humidity_percent", SENSOR) not in found
     assert ("shelly_battery_level", SENSOR) not in found
 
 
+async def test_names_and_rooms_stand_in_the_info_metric(client: httpx.AsyncClient, services: Services) -> None:
+    register(services, f"  {SENSOR}: {{name: Fridge, location: Kitchen}}\n")
+    text = (await client.get("/metrics")).text
+    info = ("shelly_sensor_info", (("location", "Kitchen"), ("name", "Fridge"), ("sensor_id", SENSOR)))
+    assert samples(text)[info] == 1
+    assert freshness(text, SENSOR) == {"fresh": 0, "late": 0, "stale": 0, "lost": 1}
+    assert ("shelly_sensor_last_seen", SENSOR) not in shelly(text)
+
+
+async def test_gateways(client: httpx.AsyncClient, services: Services) -> None:
+    services.live.gateways.apply(GATEWAY, gateway(online=True))
+    services.live.gateways.apply("attic", gateway("attic", last_frame=NOW - 2 * MINUTE - 1))
+    found = samples((await client.get("/metrics")).text)
+    assert {(name, dict(labels)["gateway"]): value for (name, labels), value in found.items() if "gateway" in name} == {
+        ("shelly_gateway_last_frame", GATEWAY): (NOW - 3_200) / 1000,
+        ("shelly_gateway_last_frame", "attic"): (NOW - 2 * MINUTE - 1) / 1000,
+        ("shelly_gateway_online", GATEWAY): 1,
+        ("shelly_gateway_silent", GATEWAY): 0,
+        ("shelly_gateway_silent", "attic"): 1,
+    }
+
+
 async def test_requests_are_counted_by_route_template(client: httpx.AsyncClient, services: Services) -> None:
-    services.table.apply(SENSOR, latest())
+    services.live.sensors.apply(SENSOR, latest())
     await client.get(f"/api/v1/sensors/{SENSOR}")
     await client.get("/api/v1/sensors/nonsense")
     await client.get("/health/live")
     await client.get("/no/such/page")
+    await client.get("/api/v1/gateways/attic/with/slashes")
+    await client.head("/api/v1/sensors")
     await client.request("BREW", "/api/v1/sensors")
     found = samples((await client.get("/metrics")).text)
     counted = {
@@ -100,6 +139,8 @@ async def test_requests_are_counted_by_route_template(client: httpx.AsyncClient,
         ("/api/v1/sensors/{sensor_id}", "GET", "422"): 1,
         ("/health/live", "GET", "200"): 1,
         ("unmatched", "GET", "404"): 1,
+        ("/api/v1/gateways/{gateway_id}", "GET", "404"): 1,
+        ("/api/v1/sensors", "HEAD", "200"): 1,
         ("/api/v1/sensors", "other", "405"): 1,
     }
 

@@ -21,6 +21,8 @@ from tests.api.fakes import SENSOR
         (f"/api/v1/data/{SENSOR}?from=2026-03-02&to=2026-03-01", 422, "from is not before to"),
         (f"/api/v1/data/{SENSOR}?from=2026-03-01&to=2026-03-01", 422, "from is not before to"),
         (f"/api/v1/data/{SENSOR}?from=2026-03-01T12:00:00", 422, "write 2026-03-01T12:00:00Z for UTC"),
+        (f"/api/v1/data/{SENSOR}?from=2026-03-02", 422, "from lies in the future"),
+        (f"/api/v1/data/{SENSOR}?step=2h", 422, "'raw', 'auto', '5m', '1h' or '1d'"),
         (f"/api/v1/data/{SENSOR}?format=xml", 422, "'json', 'csv' or 'ndjson'"),
         ("/api/v2/sensors", 404, "there is nothing at /api/v2/sensors"),
     ],
@@ -54,7 +56,7 @@ async def test_no_format_of_ours(client: httpx.AsyncClient) -> None:
 async def test_a_method_that_is_not_possible(client: httpx.AsyncClient) -> None:
     answer = await client.delete("/api/v1/sensors")
     assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json")
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == "GET, HEAD"
     assert answer.json()["title"] == "Method Not Allowed"
 
 

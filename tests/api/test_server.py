@@ -19,21 +19,21 @@ from api.__main__ import Server
 from api.app import create_app, seed
 from api.services import Services
 from api.settings import ApiSettings
-from api.table import LatestTable
+from api.table import SensorTable
 from api.times import system_clock
 from cli.child import spawn
 from history.sqlite import SqliteHistory
-from history.store import StoreUnavailable
+from history.store import HistoryReader, StoreUnavailable
 from runtime.settings import load
 from schemas.topics import LATEST
 from tests.api.conftest import until
 from tests.api.fakes import NOW, OTHER, SENSOR, FakeHistory, latest, reading
 from tests.api.test_data import DATA
-from tests.api.test_latest import send
+from tests.api.test_follow import send
 
 
 @asynccontextmanager
-async def serving(services: Services, history: FakeHistory) -> AsyncIterator[httpx.AsyncClient]:
+async def serving(services: Services, history: HistoryReader) -> AsyncIterator[httpx.AsyncClient]:
     """uvicorn on a port of its own, in this process."""
     app = create_app(services.settings, dataclasses.replace(services, history=history))
     server = Server(uvicorn.Config(app, log_config=None, lifespan="off"))
@@ -76,7 +76,7 @@ async def test_silent_sensors_are_seeded_once_the_store_answers(monkeypatch: pyt
         pauses.append(seconds)
 
     monkeypatch.setattr("api.app.asyncio.sleep", pause)
-    table = LatestTable()
+    table = SensorTable()
     history = FakeHistory(known=[reading(NOW)], failures=[StoreUnavailable("locked"), ValueError("a bad row")])
     await seed(table, history)
     assert [one.sensor for one in table.all()] == [SENSOR]
@@ -85,11 +85,11 @@ async def test_silent_sensors_are_seeded_once_the_store_answers(monkeypatch: pyt
 
 def test_settings_come_from_the_environment_and_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     config = tmp_path / "bluflow.yaml"
-    config.write_text("broker: kafka:9092\napi: {port: 8001, stale_seconds: 60}\n")
+    config.write_text("broker: kafka:9092\napi: {port: 8001, streams: 7}\n")
     monkeypatch.setenv("BLUFLOW_CONFIG", str(config))
     monkeypatch.setenv("API_PORT", "8002")
     settings = load(ApiSettings)
-    assert (settings.broker, settings.port, settings.stale_seconds) == ("kafka:9092", 8002, 60)
+    assert (settings.broker, settings.port, settings.streams) == ("kafka:9092", 8002, 7)
 
 
 def start(port: int, broker: str, prefix: str, data: Path) -> "subprocess.Popen[bytes]":
@@ -128,7 +128,7 @@ async def test_the_process_serves_live_state_and_history(
             assert len((await client.get(DATA)).json()["data"]) == 1
             page = (await client.get("/metrics")).text
             assert f'shelly_temperature_celsius{{sensor_id="{SENSOR}"}} 22.3' in page
-            assert "bluflow_api_latest_connected 1.0" in page
+            assert "bluflow_api_connected 1.0" in page
         process.send_signal(signal.SIGTERM)
         _, errors = await asyncio.to_thread(process.communicate, timeout=10)
         assert process.returncode == 0

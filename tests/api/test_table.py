@@ -1,11 +1,12 @@
 """Which record wins."""
 
-from api.table import SEEDED, LatestTable, States
+from api.table import SEEDED, ClockTable, Place, Row, SensorTable
+from schemas.gateway import Clock
 from tests.api.fakes import NOW, OTHER, SENSOR, latest, reading
 
 
 def test_only_a_higher_revision_is_applied() -> None:
-    table = LatestTable()
+    table = SensorTable()
     assert table.apply(SENSOR, latest(revision=5, rssi=-50))
     assert not table.apply(SENSOR, latest(revision=5, rssi=-51))
     assert not table.apply(SENSOR, latest(revision=4, rssi=-52))
@@ -15,7 +16,7 @@ def test_only_a_higher_revision_is_applied() -> None:
 
 
 def test_none_deletes_and_a_later_seed_does_not_bring_it_back() -> None:
-    table = LatestTable()
+    table = SensorTable()
     table.apply(SENSOR, latest())
     assert table.apply(SENSOR, None)
     table.seed([reading(NOW)])
@@ -24,14 +25,14 @@ def test_none_deletes_and_a_later_seed_does_not_bring_it_back() -> None:
 
 
 def test_sensors_are_sorted_by_id() -> None:
-    table = LatestTable()
+    table = SensorTable()
     table.apply(SENSOR, latest(SENSOR))
     table.apply(OTHER, latest(OTHER))
     assert [one.sensor for one in table.all()] == [OTHER, SENSOR]
 
 
 def test_a_seed_never_replaces_what_is_held_and_always_gives_way() -> None:
-    table = LatestTable()
+    table = SensorTable()
     table.apply(SENSOR, latest(revision=0))
     table.seed([reading(NOW), reading(NOW - 1000, OTHER)])
     assert table.get(SENSOR) == latest(revision=0)
@@ -39,7 +40,7 @@ def test_a_seed_never_replaces_what_is_held_and_always_gives_way() -> None:
 
 
 def test_a_seed_looks_no_fresher_than_its_reading() -> None:
-    table = LatestTable()
+    table = SensorTable()
     table.seed([reading(NOW - 60_000, received_at=NOW), reading(NOW, OTHER, time_source="unknown")])
     late, unknown = table.get(SENSOR), table.get(OTHER)
     assert late is not None
@@ -49,27 +50,49 @@ def test_a_seed_looks_no_fresher_than_its_reading() -> None:
 
 
 def test_what_the_topic_lost_stays_and_gives_way_to_any_revision() -> None:
-    table = LatestTable()
+    table = SensorTable()
     table.apply(SENSOR, latest(revision=900))
     table.apply(OTHER, latest(OTHER, revision=900))
-    fresh: States = {OTHER: latest(OTHER, revision=3)}
-    table.adopt(fresh)
+    table.adopt({OTHER: Row(latest(OTHER, revision=3), 3)})
     assert len(table.all()) == 2
     assert table.apply(SENSOR, latest(revision=0))
     assert table.apply(OTHER, latest(OTHER, revision=4))
 
 
 def test_of_held_and_reread_the_one_measured_later_is_shown_under_the_topics_revision() -> None:
-    table = LatestTable()
-    table.apply(SENSOR, latest(revision=900, seen=NOW, rssi=-40))
-    table.adopt({SENSOR: latest(revision=3, seen=NOW - 1, rssi=-70)})
-    assert table.get(SENSOR) == latest(revision=3, seen=NOW, rssi=-40)
-    table.adopt({SENSOR: latest(revision=4, seen=NOW, rssi=-71)})
-    assert table.get(SENSOR) == latest(revision=4, seen=NOW, rssi=-71)
+    table = SensorTable()
+    held, place = latest(revision=900, seen=NOW, rssi=-40), Place(1, 8)
+    table.apply(SENSOR, held)
+    table.adopt({SENSOR: Row(latest(revision=3, seen=NOW - 1, rssi=-70), 3, place)})
+    assert table.row(SENSOR) == Row(held, 3, place)
+    newer = Row(latest(revision=4, seen=NOW, rssi=-71), 4, place)
+    table.adopt({SENSOR: newer})
+    assert table.row(SENSOR) == newer
 
 
 def test_a_deletion_that_was_reread_counts() -> None:
-    table = LatestTable()
+    table = SensorTable()
     table.apply(SENSOR, latest(revision=900))
-    table.adopt({SENSOR: None})
+    table.adopt({SENSOR: Row(None, SEEDED)})
     assert table.all() == []
+
+
+def test_who_changed_is_told_and_nobody_else() -> None:
+    told: list[str] = []
+    table = SensorTable()
+    table.on_change = told.append
+    table.apply(SENSOR, latest(revision=2))
+    table.apply(SENSOR, latest(revision=1))
+    table.seed([reading(NOW), reading(NOW, OTHER)])
+    assert told == [SENSOR, OTHER]
+    table.adopt({SENSOR: Row(latest(revision=2), 2)})
+    assert told == [SENSOR, OTHER]
+    table.adopt({SENSOR: Row(None, SEEDED)})
+    assert told == [SENSOR, OTHER, SENSOR]
+
+
+def test_a_watermark_stands_in_for_a_revision() -> None:
+    table = ClockTable()
+    assert table.apply("0", Clock(0, NOW))
+    assert not table.apply("0", Clock(0, NOW - 1))
+    assert table.get("0") == Clock(0, NOW)

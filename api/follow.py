@@ -1,49 +1,54 @@
-"""Follows the compacted `latest` topic into the table: no group, no rebalance, any number of API replicas.
+"""Follows compacted topics into tables: no group, no rebalance, any number of API processes.
 
 One session: from the beginning to the end offsets taken at its start, then on. Whatever goes wrong ends the session
-and begins another: a lost broker, a lost tail and new partitions are one path. The table serves all the while.
+and begins another: a lost broker, a lost tail and new partitions are one path. The tables serve all the while.
 """
 
 import asyncio
 import logging
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from api.metrics import Metrics
-from api.table import LatestTable, States, fold
-from schemas.codec import decode_latest
+from api.table import Place, Rows, Table
 
 log = logging.getLogger(__name__)
 
 Offsets = dict[TopicPartition, int]
+Fresh = dict[str, Rows[Any]]  # by topic
 
 
 class BeginAnew(Exception):
-    """The topic is not, or no longer, what was read; the text says why."""
+    """The topics are not, or no longer, what was read; the text says why."""
 
 
 _UNDECODABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 
-class LatestReader:
-    """Keeps `table` equal to the topic. `problem` says why it may lag, None when it is live."""
+class Follower:
+    """Keeps every table equal to its topic. `problem` says why they may lag, None when they are live.
+
+    `positions`: how far the tables have come, the next offset of every partition; empty before the first load.
+    """
 
     def __init__(
         self,
         broker: str,
-        topic: str,
-        table: LatestTable,
+        tables: Mapping[str, Table[Any]],
         metrics: Metrics,
         *,
         check_seconds: float = 2.0,
         backoff_seconds: tuple[float, float] = (0.2, 10.0),
     ) -> None:
-        self.loaded = False  # has reached the topic's end once
-        self.problem: str | None = f"{topic} has not been read yet"
-        self._broker, self._topic, self._table, self._metrics = broker, topic, table, metrics
+        self.loaded = False  # has reached the topics' ends once
+        self.problem: str | None = f"{', '.join(tables)} not read yet"
+        self.positions: Offsets = {}
+        self._broker, self._tables, self._metrics = broker, tables, metrics
         self._check_seconds = check_seconds
         self._patience = max(check_seconds, 2.0)  # how long the broker may take to answer
         self._backoff = backoff_seconds
@@ -58,18 +63,18 @@ class LatestReader:
             except BeginAnew as why:
                 reason = str(why)
             except (KafkaError, OSError) as error:
-                reason = f"broker {self._broker} does not answer: {error or type(error).__name__}"
+                reason = f"broker {self._broker} does not answer: {str(error) or type(error).__name__}"
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
                     raise
-                reason = f"reading {self._topic} was cut short inside of aiokafka"
+                reason = "reading was cut short inside of aiokafka"
             except Exception as error:  # a bug must not leave a dead reader behind a page that looks alive
-                log.exception("latest: reading failed")
-                reason = f"reading {self._topic} failed: {error!r}"
+                log.exception("following: reading failed")
+                reason = f"reading failed: {error!r}"
             wait = first if self.problem is None else min(wait * 2, longest)
             if reason != self.problem:
-                log.warning("latest: %s; serving what is held, reading again", reason)
+                log.warning("following: %s; serving what is held, reading again", reason)
             self._report(reason)
             await asyncio.sleep(wait)
 
@@ -87,7 +92,8 @@ class LatestReader:
             await consumer.start()
             await self._subscribe(consumer)
             positions = await self._load(consumer)
-            log.info("latest: %s read to its end, %d sensors", self._topic, len(self._table.all()))
+            held = ", ".join(f"{len(table.all())} of {topic}" for topic, table in self._tables.items())
+            log.info("following: read to the end: %s", held)
             self.loaded = True
             self._report(None)
             await self._follow(consumer, positions)
@@ -96,11 +102,10 @@ class LatestReader:
 
     async def _subscribe(self, consumer: AIOKafkaConsumer) -> None:
         """All partitions. By pattern: a broker that is asked for a topic by name may create it, with one partition."""
-        if self._topic not in await consumer.topics():
-            raise BeginAnew(f"topic {self._topic} does not exist")
-        consumer.subscribe(pattern=f"^{re.escape(self._topic)}$")
+        self._all_there(await consumer.topics())
+        consumer.subscribe(pattern=f"^({'|'.join(map(re.escape, self._tables))})$")
         async with asyncio.timeout(self._patience):
-            while not consumer.assignment():  # noqa: ASYNC110 - aiokafka has no event for it
+            while {one.topic for one in consumer.assignment()} != self._tables.keys():  # noqa: ASYNC110 - no event for it
                 await asyncio.sleep(0.01)
 
     async def _load(self, consumer: AIOKafkaConsumer) -> Offsets:
@@ -108,7 +113,7 @@ class LatestReader:
         loop = asyncio.get_running_loop()
         positions: Offsets = await consumer.beginning_offsets(consumer.assignment())
         ends: Offsets = await consumer.end_offsets(consumer.assignment())
-        fresh: States = {}
+        fresh: Fresh = {topic: {} for topic in self._tables}
         heard = loop.time()
         while any(positions[partition] < end for partition, end in ends.items()):
             if await self._take(consumer, positions, fresh):
@@ -117,11 +122,13 @@ class LatestReader:
                 # Compaction may have removed the last records below the end; but silence is also a lost broker.
                 await self._check(consumer, positions)
                 break
-        self._table.adopt(fresh)
+        self.positions = positions
+        for topic, table in self._tables.items():
+            table.adopt(fresh[topic])
         return positions
 
     async def _follow(self, consumer: AIOKafkaConsumer, positions: Offsets) -> None:
-        """Apply what comes, and look every now and then whether it is still the topic that was loaded."""
+        """Apply what comes, and look every now and then whether they are still the topics that were loaded."""
         loop = asyncio.get_running_loop()
         checked = loop.time()
         while True:
@@ -130,40 +137,51 @@ class LatestReader:
                 await self._check(consumer, positions)
                 checked = loop.time()
 
-    async def _take(self, consumer: AIOKafkaConsumer, positions: Offsets, fresh: States | None = None) -> bool:
-        """One poll into `fresh`, or into the table; False if nothing came."""
+    async def _take(self, consumer: AIOKafkaConsumer, positions: Offsets, fresh: Fresh | None = None) -> bool:
+        """One poll into `fresh`, or into the tables; False if nothing came."""
         batches = await consumer.getmany(timeout_ms=int(min(self._check_seconds, 0.5) * 1000), max_records=1000)
         for partition, records in batches.items():
             if partition not in positions:  # its first record may come before the next check
-                raise BeginAnew(f"the partitions of {self._topic} changed")
+                raise BeginAnew(f"the partitions of {partition.topic} changed")
             if records[0].offset < positions[partition]:
-                raise BeginAnew(f"the broker lost the end of {self._topic}")
-            for record in records:
-                self._apply(record, fresh)
+                raise BeginAnew(f"the broker lost the end of {partition.topic}")
             positions[partition] = records[-1].offset + 1
+            for record in records:
+                self._apply(record, self._tables[partition.topic], fresh)
         return bool(batches)
 
-    def _apply(self, record: ConsumerRecord, fresh: States | None) -> None:
+    def _apply(self, record: ConsumerRecord, table: Table[Any], fresh: Fresh | None) -> None:
         try:
-            latest = None if record.value is None else decode_latest(record.value)
-            sensor = latest.sensor if latest else (record.key or b"").decode()
+            state = None if record.value is None else table.decode(record.value)
+            key = (record.key or b"").decode() if state is None else table.key_of(state)
         except _UNDECODABLE as error:
-            self._metrics.undecodable.inc()
-            log.warning("latest: skipping %s:%d:%d: %s", record.topic, record.partition, record.offset, error)
+            self._metrics.records.labels(record.topic, "undecodable").inc()
+            origin = f"{record.topic}:{record.partition}:{record.offset}"
+            log.warning("following: skipping %s: %s", origin, error, extra={"origin": origin})
             return
-        applied = self._table.apply(sensor, latest) if fresh is None else fold(fresh, sensor, latest)
-        (self._metrics.applied if applied else self._metrics.ignored).inc()
+        place = Place(record.partition, record.offset + 1)
+        if fresh is None:
+            applied = table.apply(key, state, place)
+        else:
+            applied = table.fold(fresh[record.topic], key, state, place)
+        self._metrics.records.labels(record.topic, "applied" if applied else "ignored").inc()
 
     async def _check(self, consumer: AIOKafkaConsumer, positions: Offsets) -> None:
         """Raises if the broker is away, which polling never says, or no longer has what was read."""
         async with asyncio.timeout(self._patience):
-            if self._topic not in await consumer.topics():
-                raise BeginAnew(f"topic {self._topic} does not exist")
+            self._all_there(await consumer.topics())
             if consumer.assignment() != positions.keys():
-                raise BeginAnew(f"the partitions of {self._topic} changed")
+                changed = sorted({one.topic for one in consumer.assignment() ^ positions.keys()})
+                raise BeginAnew(f"the partitions of {', '.join(changed)} changed")
             ends: Offsets = await consumer.end_offsets(positions)
-        if any(end < positions[partition] for partition, end in ends.items()):
-            raise BeginAnew(f"the broker lost the end of {self._topic}")
+        for partition, end in ends.items():
+            if end < positions[partition]:
+                raise BeginAnew(f"the broker lost the end of {partition.topic}")
+
+    def _all_there(self, topics: set[str]) -> None:
+        for topic in self._tables:
+            if topic not in topics:
+                raise BeginAnew(f"topic {topic} does not exist")
 
     def _report(self, problem: str | None) -> None:
         self.problem = problem

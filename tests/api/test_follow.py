@@ -1,4 +1,4 @@
-"""The reader of the latest topic against a real broker, which is also killed, emptied and started again."""
+"""The follower of the compacted topics against a real broker, which is also killed, emptied and started again."""
 
 import asyncio
 import shutil
@@ -12,9 +12,9 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
-from api.latest import BeginAnew, LatestReader
+from api.follow import BeginAnew, Follower
+from api.live import Live
 from api.metrics import Metrics
-from api.table import LatestTable
 from cli.child import spawn
 from cli.embedded import kafka_command, wait_until_accepts
 from runtime.kafka import ensure_topics
@@ -29,18 +29,20 @@ class Following:
     """A reader at work, and what it holds."""
 
     def __init__(self, broker: str, topic: str) -> None:
-        self.table = LatestTable()
-        self.metrics = Metrics(self.table, lambda: NOW, stale_seconds=300)
-        self.reader = LatestReader(
-            broker, topic, self.table, self.metrics, check_seconds=0.2, backoff_seconds=(0.05, 0.2)
+        live = Live()
+        self.table, self.topic = live.sensors, topic
+        self.metrics = Metrics(live, lambda: NOW)
+        self.reader = Follower(
+            broker, {topic: live.sensors}, self.metrics, check_seconds=0.2, backoff_seconds=(0.05, 0.2)
         )
 
     def revision(self, sensor: str) -> int | None:
-        held = self.table.get(sensor)
+        held = self.table.row(sensor)
         return held.revision if held else None
 
     def count(self, name: str) -> float:
-        return self.metrics.registry.get_sample_value(f"bluflow_api_latest_{name}_total") or 0
+        labels = {"topic": self.topic, "outcome": name}
+        return self.metrics.registry.get_sample_value("bluflow_api_records_total", labels) or 0
 
 
 @asynccontextmanager
@@ -80,7 +82,7 @@ async def test_reads_what_is_there_then_follows(kafka: str, topic: str) -> None:
         assert it.reader.problem is not None
         await until(lambda: it.reader.problem is None)
         assert it.reader.loaded
-        assert it.metrics.registry.get_sample_value("bluflow_api_latest_connected") == 1
+        assert it.metrics.registry.get_sample_value("bluflow_api_connected") == 1
         assert it.table.get(SENSOR) == latest(revision=2)
         assert it.table.get(OTHER) == latest(OTHER, 1)
 
@@ -180,7 +182,7 @@ async def test_a_broker_that_was_away_is_found_again(broker: Broker) -> None:
         await until(lambda: "does not answer" in (it.reader.problem or ""))
         assert it.table.get(SENSOR) is not None
         assert it.reader.loaded
-        assert it.metrics.registry.get_sample_value("bluflow_api_latest_connected") == 0
+        assert it.metrics.registry.get_sample_value("bluflow_api_connected") == 0
 
         broker.start()
         await until(lambda: it.reader.problem is None)
@@ -261,17 +263,17 @@ async def test_new_partitions_are_noticed(kafka: str, topic: str, caplog: pytest
 async def test_a_cancellation_that_nobody_asked_for_does_not_end_the_reader(
     kafka: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = LatestReader._session
+    session = Follower._session
     sessions = 0
 
-    async def cut_short_once(self: LatestReader) -> None:
+    async def cut_short_once(self: Follower) -> None:
         nonlocal sessions
         sessions += 1
         if sessions == 1:
             raise asyncio.CancelledError
         await session(self)
 
-    monkeypatch.setattr(LatestReader, "_session", cut_short_once)
+    monkeypatch.setattr(Follower, "_session", cut_short_once)
     async with following(kafka, topic) as it:
         await until(lambda: it.reader.problem is None)
 
@@ -296,7 +298,11 @@ class FakeConsumer:
 
     async def getmany(self, **_: object) -> dict[TopicPartition, list[SimpleNamespace]]:
         value = encode(latest(revision=1))
-        return {self.PARTITION: [SimpleNamespace(offset=offset, value=value) for offset in self._comes]}
+        return {
+            self.PARTITION: [
+                SimpleNamespace(topic="latest", partition=0, offset=offset, value=value) for offset in self._comes
+            ]
+        }
 
 
 async def test_an_end_before_what_was_read_is_a_lost_tail() -> None:

@@ -1,0 +1,104 @@
+"""All that is known now: sensors, gateways, how far the stream has come, what people say. And how they stand."""
+
+from collections import Counter
+from collections.abc import Callable
+from functools import cached_property
+
+from api.table import ClockTable, GatewayTable, SensorTable
+from schemas.freshness import GATEWAY_SILENT_MS, Verdict, verdict
+from schemas.gateway import GatewayState
+from schemas.reading import Latest
+from schemas.registry import Registry
+
+LATELY = 10  # intervals: a gateway that heard a sensor within them counts among those that hear it
+
+
+class Live:
+    """The tables and the registry. Read from any thread, changed from one."""
+
+    def __init__(self, registry: Callable[[], Registry] = Registry) -> None:
+        self.sensors, self.gateways, self.clock = SensorTable(), GatewayTable(), ClockTable()
+        self._registry = registry
+
+    @property
+    def registry(self) -> Registry:
+        """What people say of sensors, as it is now."""
+        return self._registry()
+
+    def sensor_ids(self) -> list[str]:
+        """Every sensor that was heard or is registered, sorted."""
+        heard = (key for key, row in self.sensors.rows() if row.state)
+        return sorted({*heard, *self.registry.entries})
+
+    def knows(self, sensor: str) -> bool:
+        """Whether it was ever heard or is registered."""
+        return self.sensors.get(sensor) is not None or self.registry.claimed(sensor)
+
+    def at(self, now: int) -> "Standing":
+        """How all of it stands at that time (unix milliseconds)."""
+        return Standing(self, now)
+
+
+class Standing:
+    """How sensors and gateways stand at one moment. Made for one answer: it looks at the registry and clock once."""
+
+    def __init__(self, live: Live, now: int) -> None:
+        self.live, self.now, self.registry = live, now, live.registry
+        self._watermarks = {one.partition: one.watermark for one in live.clock.all()}
+        self._silent: dict[int | None, frozenset[str]] = {}
+
+    def verdict(self, sensor: str) -> Verdict:
+        """Fresh, late, stale or lost, whose fault it seems, since when. A sensor never heard is lost."""
+        row = self.live.sensors.row(sensor)
+        state = row.state if row else None
+        # latest and advertisements have the same key and so the same partition
+        watermark = self._watermark(row.place.partition if row and row.place else None)
+        interval = self.registry.entry(sensor).interval_ms
+        return verdict(
+            last_seen=state.last_seen if state else None,
+            now=self.now,
+            watermark=watermark,
+            gateways_silent=state is not None and self._is_unheard(state, watermark, interval),
+            interval_ms=interval,
+        )
+
+    def is_silent(self, gateway: GatewayState) -> bool:
+        """Whether the gateway says nothing, as far as the stream has come."""
+        return _is_silent(gateway, self._watermark(None))
+
+    def sensors_of(self, gateway: str) -> int:
+        """How many sensors the gateway heard lately."""
+        return self._hearing[gateway]
+
+    @cached_property
+    def _hearing(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for _, row in self.live.sensors.rows():
+            if row.state:
+                since = self.now - LATELY * self.registry.entry(row.state.sensor).interval_ms
+                found.update(name for name, one in row.state.receptions.items() if one.heard_at >= since)
+        return found
+
+    def _watermark(self, partition: int | None) -> int | None:
+        """Of the partition; the least of all, if it is not known which."""
+        if partition in self._watermarks:
+            return self._watermarks[partition]
+        return min(self._watermarks.values(), default=None)
+
+    def _is_unheard(self, state: Latest, watermark: int | None, interval: int) -> bool:
+        """Whether all gateways that heard the sensor when it was last seen are silent."""
+        since = (state.last_seen or 0) - LATELY * interval
+        near = {name for name, one in state.receptions.items() if one.heard_at >= since}
+        return bool(near) and near <= self._silent_at(watermark)
+
+    def _silent_at(self, watermark: int | None) -> frozenset[str]:
+        if watermark not in self._silent:
+            states = self.live.gateways.all()
+            speaking = {one.gateway for one in states if not _is_silent(one, watermark)}
+            self._silent[watermark] = frozenset({one.gateway for one in states} - speaking)
+        return self._silent[watermark]
+
+
+def _is_silent(gateway: GatewayState, watermark: int | None) -> bool:
+    behind = watermark is not None and watermark - gateway.last_frame > GATEWAY_SILENT_MS
+    return gateway.silent_since is not None or behind

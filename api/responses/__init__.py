@@ -1,0 +1,25 @@
+"""The HTTP contract: what the API answers. Times are RFC 3339 in UTC with milliseconds. One noun a file."""
+
+from api.responses.contract import Health
+from api.responses.data import AggregateData, Row, SensorData, Summary, WindowRow
+from api.responses.gateway import Gateway, Gateways, ScriptHeartbeat
+from api.responses.sensor import Limits, Reception, Receptions, Sensor, SensorDetail, Sensors, Value
+
+__all__ = [
+    "AggregateData",
+    "Gateway",
+    "Gateways",
+    "Health",
+    "Limits",
+    "Reception",
+    "Receptions",
+    "Row",
+    "ScriptHeartbeat",
+    "Sensor",
+    "SensorData",
+    "SensorDetail",
+    "Sensors",
+    "Summary",
+    "Value",
+    "WindowRow",
+]
