@@ -1,7 +1,5 @@
 """`bluflow decode`: JSON lines in, one JSON line out for each: what the pipeline makes of a packet or of a frame."""
 
-import binascii
-import math
 import sys
 import time
 from collections.abc import Mapping
@@ -11,149 +9,95 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from schemas.address import normalise_mac
-from schemas.advertisement import Advertisement
+from cli.decode_asked import UnclearLine, bytes_of, flag_of, key_of, mac_of, payload_of, read_line, text_of, time_of
+from cli.decode_shown import Shown, show_frame, show_packet
+from cli.decode_track import Track
 from schemas.frame import Frame
 from streams.formats import InvalidPacket, decode_frame
 from streams.formats.bthome import decode as decode_packet
 from streams.keys import InvalidKeys, load_keys
 
 
-class _Unclear(Exception):
-    """A line that is not what this command takes; the text says why."""
-
-
 def decode(
     keys: Annotated[Path | None, typer.Option(help="File of bind keys: MAC -> 32 hex digits, YAML or JSON.")] = None,
+    track: Annotated[
+        bool, typer.Option("--track", help="Take the lines as one stream, and say what becomes of each packet in it.")
+    ] = False,
 ) -> None:
     """Read JSON lines from stdin and answer each with one JSON line.
 
     {"service_data_hex": "...", "mac": "...", "bindkey": "..."}  or
     {"topic": "...", "payload": ..., "received_at": unix seconds}
+
+    With --track an answer has an "outcome" too: accept, drop (the gateway brought this packet before, or it cannot
+    be decoded), merge (another gateway did), drop_replay, drop_downgrade; a frame has "outcomes" in its order. A
+    packet may then have "t" (seconds; 1 s after the line before if not given), "gateway" and "rssi". A bindkey holds
+    for its sensor from its line on.
     """
     try:
         known = load_keys(keys) if keys else {}
     except InvalidKeys as error:
         raise typer.BadParameter(str(error)) from None
+    stream = Track(known) if track else None
     for line in sys.stdin.buffer:
-        answer = decode_line(line.decode(errors="replace"), known)
+        text = line.decode(errors="replace")
+        answer = decode_line(text, known) if stream is None else track_line(text, stream)
         sys.stdout.write(msgspec.json.encode(answer).decode() + "\n")
         sys.stdout.flush()
 
 
-def decode_line(line: str, keys: Mapping[str, bytes]) -> dict[str, Any]:
+def decode_line(line: str, keys: Mapping[str, bytes]) -> Shown:
     """The answer to one line; `{"error": "..."}` for a line that has neither shape. Never raises.
 
     `keys` holds bind keys by sensor id; a packet's own `bindkey` goes before them.
     """
     try:
-        try:
-            asked = msgspec.json.decode(line)
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise _Unclear(f"not JSON: {error}") from None
-        if isinstance(asked, dict) and "service_data_hex" in asked:
-            return _packet(asked, keys)
-        if isinstance(asked, dict) and "topic" in asked:
-            return _frame(asked, keys)
-        raise _Unclear("an object with service_data_hex, or with topic and payload, is needed")
-    except _Unclear as error:
-        return {"error": " ".join(str(error).split())}
+        asked = read_line(line)
+        return _packet(asked, keys) if "service_data_hex" in asked else _frame(asked, keys)
+    except UnclearLine as error:
+        return _unclear(error)
 
 
-def _packet(asked: dict[str, Any], keys: Mapping[str, bytes]) -> dict[str, Any]:
-    service_data = _hex(asked, "service_data_hex")
-    mac = _mac(asked) if asked.get("mac") is not None else None
-    key = _hex(asked, "bindkey") if asked.get("bindkey") is not None else keys.get(mac or "")
+def track_line(line: str, track: Track) -> Shown:
+    """The answer to one line of a stream. Never raises."""
     try:
-        packet = decode_packet(service_data, mac, key)
+        asked = read_line(line)
+        if "service_data_hex" in asked:
+            return track.packet(asked)
+        return track.frame(_asked_frame(asked, track.arrival(asked, _now())))
+    except UnclearLine as error:
+        return _unclear(error) | {"outcome": "drop"}
+
+
+def _packet(asked: dict[str, Any], keys: Mapping[str, bytes]) -> Shown:
+    service_data, mac, key = bytes_of(asked, "service_data_hex"), mac_of(asked), key_of(asked)
+    try:
+        return show_packet(decode_packet(service_data, mac, keys.get(mac or "") if key is None else key))
     except InvalidPacket as invalid:
         return {"error": invalid.reason}
     except ValueError as error:
-        raise _Unclear(str(error)) from None
-    answer = {
-        "version": packet.version,
-        "encrypted": packet.encrypted,
-        "trigger_based": packet.trigger_based,
-        "values": packet.values,
-        "stopped": packet.stopped,
-    }
-    return answer | ({"counter": packet.counter} if packet.encrypted else {})
+        raise UnclearLine(str(error)) from None
 
 
-def _frame(asked: dict[str, Any], keys: Mapping[str, bytes]) -> dict[str, Any]:
-    frame = Frame(
-        topic=_text(asked, "topic"),
-        payload=_payload(asked),
-        received_at=_received_at(asked),
-        queued=_flag(asked, "queued"),
-        retain=_flag(asked, "retain"),
+def _frame(asked: dict[str, Any], keys: Mapping[str, bytes]) -> Shown:
+    told = time_of(asked, "received_at")
+    return show_frame(decode_frame(_asked_frame(asked, _now() if told is None else told), keys))
+
+
+def _asked_frame(asked: dict[str, Any], received_at: int) -> Frame:
+    return Frame(
+        topic=text_of(asked, "topic"),
+        payload=payload_of(asked),
+        received_at=received_at,
+        queued=flag_of(asked, "queued"),
+        retain=flag_of(asked, "retain"),
+        operator=flag_of(asked, "operator"),
     )
-    decoded = decode_frame(frame, keys)
-    if decoded.dead_letter:
-        return {"dead_letter": decoded.dead_letter.reason}
-    answer: dict[str, Any] = {"advertisements": [_shown(each) for each in decoded.advertisements]}
-    if decoded.rejected:
-        answer["rejected"] = [rejected.reason for rejected in decoded.rejected]
-    return answer
 
 
-def _shown(advertisement: Advertisement) -> dict[str, Any]:
-    """An advertisement with times in unix seconds; what it does not have is left out, but for rssi and stopped."""
-    shown: dict[str, Any] = {
-        name: value
-        for name, value in msgspec.structs.asdict(advertisement).items()
-        if name != "at" and (value is not None or name in ("rssi", "stopped"))
-    }
-    return shown | {
-        "measured_at": advertisement.measured_at / 1000,
-        "received_at": advertisement.received_at / 1000,
-    }
+def _unclear(error: UnclearLine) -> Shown:
+    return {"error": " ".join(str(error).split())}
 
 
-def _text(asked: dict[str, Any], name: str) -> str:
-    value = asked.get(name)
-    if not isinstance(value, str):
-        raise _Unclear(f"{name} must be a string")
-    return value
-
-
-def _hex(asked: dict[str, Any], name: str) -> bytes:
-    try:
-        return binascii.unhexlify(_text(asked, name))
-    except ValueError:
-        raise _Unclear(f"{name} must be an even number of hex digits") from None
-
-
-def _mac(asked: dict[str, Any]) -> str:
-    try:
-        return normalise_mac(_text(asked, "mac"))
-    except ValueError as error:
-        raise _Unclear(str(error)) from None
-
-
-def _payload(asked: dict[str, Any]) -> bytes:
-    """A string goes as it stands, an object as its JSON."""
-    match asked.get("payload"):
-        case str(text):
-            return text.encode()
-        case dict(document):
-            return msgspec.json.encode(document)
-        case _:
-            raise _Unclear("payload must be an object or a string")
-
-
-def _received_at(asked: dict[str, Any]) -> int:
-    """Unix milliseconds from unix seconds; now if not given."""
-    value = asked.get("received_at")
-    if value is None:
-        value = time.time()
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e11:
-        raise _Unclear("received_at must be unix seconds")
-    return math.floor(value * 1000 + 0.5)
-
-
-def _flag(asked: dict[str, Any], name: str) -> bool:
-    value = asked.get(name)
-    if value is not None and not isinstance(value, bool):
-        raise _Unclear(f"{name} must be true or false")
-    return bool(value)
+def _now() -> int:
+    return time.time_ns() // 1_000_000

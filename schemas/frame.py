@@ -7,14 +7,17 @@ import msgspec
 Headers = list[tuple[str, bytes]]
 
 # What comes after a gateway's topic prefix. Longest first: a prefix may hold slashes.
-KNOWN_SUFFIXES = ("/events/rpc", "/events/ble", "/online", "/rpc", "/ble")
+KNOWN_SUFFIXES = ("/events/rpc", "/events/ble", "/debug/log", "/command", "/online", "/rpc", "/ble")
+# A gateway answers on `<src>/rpc`, and our questions name `bluflow/<its prefix>` as their src.
+_ANSWERS, _RPC = "bluflow/", "/rpc"
 
 
 class Frame(msgspec.Struct, frozen=True):
     """One MQTT message. `received_at` is the bridge's arrival time in unix milliseconds.
 
     `queued`: it waited in the MQTT broker while the bridge was away. `retain`: it was a topic's stored state.
-    `archived`: it came back from the archive, into a log that had been lost.
+    `archived`: it came back from the archive, into a log that had been lost. `operator`: no MQTT message at all, but an
+    operator's word, written into the log by a command.
     """
 
     topic: str
@@ -25,10 +28,11 @@ class Frame(msgspec.Struct, frozen=True):
     dup: bool = False
     queued: bool = False
     archived: bool = False
+    operator: bool = False
 
     def headers(self) -> Headers:
         """The record headers that carry everything but the payload."""
-        return [
+        headers = [
             ("mqtt-topic", self.topic.encode()),
             ("qos", b"%d" % self.qos),
             ("retain", b"%d" % self.retain),
@@ -36,6 +40,7 @@ class Frame(msgspec.Struct, frozen=True):
             ("received-at", b"%d" % self.received_at),
             ("queued", b"%d" % self.queued),
         ]
+        return [*headers, ("operator", b"1")] if self.operator else headers
 
     @classmethod
     def from_record(cls, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> "Frame":
@@ -51,6 +56,7 @@ class Frame(msgspec.Struct, frozen=True):
                 dup=found.get("dup") == b"1",
                 queued=found.get("queued") == b"1",
                 archived=found.get("archived") == b"1",
+                operator=found.get("operator") == b"1",
             )
         except KeyError as missing:
             raise ValueError(f"raw record without header {missing}") from None
@@ -59,8 +65,10 @@ class Frame(msgspec.Struct, frozen=True):
 def frame_key(topic: str) -> bytes:
     """The record key of a frame: its topic minus a known suffix, else the topic's first level.
 
-    One gateway's frames share a key and so keep their order.
+    One gateway's frames share a key and so keep their order; what it answers to us is one of them.
     """
+    if topic.startswith(_ANSWERS) and topic.endswith(_RPC) and len(topic) > len(_ANSWERS + _RPC):
+        return topic[len(_ANSWERS) : -len(_RPC)].encode()
     for suffix in KNOWN_SUFFIXES:
         if topic.endswith(suffix) and len(topic) > len(suffix):
             return topic[: -len(suffix)].encode()

@@ -4,6 +4,8 @@
 no `d`. The age counts back from the event's own `ts`.
 """
 
+from streams.formats.decoded import MAX_NUMBER
+from streams.formats.news import Beat
 from streams.formats.reasons import InvalidFrame, Rejected
 from streams.formats.sighting import Sighting, Sightings, rssi, sensor_id, service_data
 
@@ -16,12 +18,26 @@ def read(data: object) -> Sightings:
     """The sightings of one event's data. Raises InvalidFrame(bad_event)."""
     if not isinstance(data, dict) or data.get("v") != _VERSION:
         raise InvalidFrame("bad_event", f"{FORMAT}: not version {_VERSION}")
-    if "d" not in data and "hb" in data:
+    if "hb" in data and "d" not in data:
         return []
     entries = data.get("d")
     if not isinstance(entries, list):
         raise InvalidFrame("bad_event", f"{FORMAT}: no list d")
     return [_sighting(entry) for entry in entries]
+
+
+def heartbeat(data: object) -> Beat | None:
+    """The heartbeat in an event's data, if it is one."""
+    beat = data.get("hb") if isinstance(data, dict) and data.get("v") == _VERSION else None
+    if not isinstance(beat, dict):
+        return None
+    return Beat(*(_count(beat.get(name)) for name in ("up", "heard", "sent", "dropped", "mem")))
+
+
+def _count(value: object) -> int | None:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MAX_NUMBER:
+        return int(value)
+    return None
 
 
 def _sighting(entry: object) -> Sighting | Rejected:

@@ -5,7 +5,9 @@ Names outside the BTHome table are not values (rssi, address, ...), so a sender 
 """
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from schemas.advertisement import Values
@@ -29,10 +31,10 @@ _WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^A-
 _MAX_ITEMS = 32
 _LONGEST_NAME = 40
 _LONGEST_TEXT = 255  # one length byte in a BTHome object
-_MAX_NUMBER = 2**53  # what JavaScript counts exactly, and every store can hold
+MAX_NUMBER = 2**53  # what JavaScript counts exactly, and every store can hold
 
 
-class _NotAValue(Exception):
+class NotAValue(Exception):
     """Something stands where a property's value should be."""
 
 
@@ -52,11 +54,11 @@ def read_values(data: dict[str, Any]) -> tuple[Values, bool]:
         try:
             if isinstance(given, list):
                 if not 0 < len(given) <= _MAX_ITEMS:
-                    raise _NotAValue
-                values[name] = [_value(name, item, data) for item in given]
+                    raise NotAValue
+                values[name] = [read_value(name, item, data) for item in given]
             else:
-                values[name] = _value(name, given, data)
-        except _NotAValue:
+                values[name] = read_value(name, given, data)
+        except NotAValue:
             partial = True
     return values, partial
 
@@ -70,24 +72,25 @@ def property_name(field: str) -> str:
     return _OTHER_NAMES.get(name, name)
 
 
-def _value(name: str, given: object, data: dict[str, Any]) -> object:
+def read_value(name: str, given: object, data: Mapping[str, Any] = MappingProxyType({})) -> object:
+    """One value of a property; `data` holds the fields beside it. Raises NotAValue."""
     if name in _TEXTS:
         if isinstance(given, str) and len(given) <= _LONGEST_TEXT:
             return given
-        raise _NotAValue
+        raise NotAValue
     if name == "dimmer":
         return _dimmer(given, data)
-    if name == "command" or not isinstance(given, (int, float)) or abs(given) > _MAX_NUMBER:
-        raise _NotAValue
+    if name == "command" or not isinstance(given, (int, float)) or abs(given) > MAX_NUMBER:
+        raise NotAValue
     if name in ("button", "packet_id"):
         if isinstance(given, bool) or not 0 <= given <= 255 or given != int(given):
-            raise _NotAValue
+            raise NotAValue
         return button_event(int(given)) if name == "button" else int(given)
     # adding zero makes -0.0 a plain zero, so that equal values are equal bytes
     return given if isinstance(given, int) else round(given, DECIMALS[name]) + 0.0
 
 
-def _dimmer(given: object, data: dict[str, Any]) -> object:
+def _dimmer(given: object, data: Mapping[str, Any]) -> object:
     """openHAB's `{"direction": 1, "steps": 3}`, or Shelly's number with a field `dimmersteps` beside it."""
     match given:
         case {"direction": code, "steps": steps}:
@@ -95,5 +98,5 @@ def _dimmer(given: object, data: dict[str, Any]) -> object:
         case _:
             code, steps = given, data.get("dimmersteps")
     if type(code) is not int or type(steps) is not int or not (0 <= code <= 255 and 0 <= steps <= 255):
-        raise _NotAValue
+        raise NotAValue
     return dimmer_event(code, steps)

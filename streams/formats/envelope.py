@@ -17,11 +17,15 @@ _decode = msgspec.json.Decoder().decode
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """One element of a frame's events. `ts` is as the gateway sent it: anything, or None if absent."""
+    """One element of a frame's events. `ts` is as the gateway sent it: anything, or None if absent.
+
+    `element` is all of it: native components have more than name, data and time.
+    """
 
     name: str
     data: Any
     ts: Any
+    element: dict[str, Any]
 
 
 def parse(payload: bytes) -> Any:
@@ -69,7 +73,7 @@ def _event(element: object, params: dict[str, Any]) -> Event | Rejected:
     if not isinstance(name, str):
         return Rejected("bad_event", "an event without a name")
     ts = element.get("ts")
-    return Event(name, element.get("data"), params.get("ts") if ts is None else ts)
+    return Event(name, element.get("data"), params.get("ts") if ts is None else ts, element)
 
 
 def _deeper_than(document: object, limit: int) -> bool:

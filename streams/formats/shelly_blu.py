@@ -3,9 +3,8 @@
 `{"encryption": false, "BTHome_version": 2, "pid", values by name, "rssi", "address", "model"?}`
 """
 
-from streams.formats.decoded import read_values
 from streams.formats.reasons import InvalidFrame
-from streams.formats.sighting import Sighting, Sightings, local_name, rssi, sensor_id
+from streams.formats.sighting import Sightings, local_name, of_values, rssi
 
 FORMAT = "shelly-blu"
 
@@ -14,9 +13,5 @@ def read(data: object) -> Sightings:
     """The one sighting of an event's data. Raises InvalidFrame(bad_event or bad_address)."""
     if not isinstance(data, dict):
         raise InvalidFrame("bad_event", f"{FORMAT}: data is no object")
-    sensor = sensor_id(data.get("address"))
-    values, partial = read_values(data)
-    if partial and not values:
-        raise InvalidFrame("bad_event", f"{FORMAT}: no value is one")
     name = local_name(data.get("model"))
-    return [Sighting(sensor, rssi(data.get("rssi")), values=values, local_name=name, partial=partial)]
+    return [of_values(FORMAT, data.get("address"), data, rssi(data.get("rssi")), name)]

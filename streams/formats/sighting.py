@@ -2,16 +2,18 @@
 
 import binascii
 import re
+from typing import Any
 
 import msgspec
 
 from schemas.address import normalise_mac
 from schemas.advertisement import Values
+from streams.formats.decoded import read_values
 from streams.formats.reasons import InvalidFrame, Rejected
 
 _USUAL_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}").fullmatch
 _MAX_NAME = 64
-_MAX_SERVICE_DATA = 255  # an extended advertisement; a legacy one holds 31
+MAX_SERVICE_DATA = 255  # an extended advertisement; a legacy one holds 31
 
 
 class Sighting(msgspec.Struct, frozen=True, gc=False):
@@ -34,6 +36,20 @@ class Sighting(msgspec.Struct, frozen=True, gc=False):
 Sightings = list[Sighting | Rejected]
 
 
+def of_values(
+    format_name: str, address: object, data: dict[str, Any], strength: int | None, name: str | None = None
+) -> Sighting:
+    """The sighting of a packet that a script has decoded, its values among the fields of `data`.
+
+    Raises InvalidFrame(bad_event or bad_address).
+    """
+    sensor = sensor_id(address)
+    values, partial = read_values(data)
+    if partial and not values:
+        raise InvalidFrame("bad_event", f"{format_name}: no value is one")
+    return Sighting(sensor, strength, values=values, local_name=name, partial=partial)
+
+
 def sensor_id(address: object) -> str:
     """The sensor's id from an address in any writing. Raises InvalidFrame(bad_address)."""
     if isinstance(address, str):
@@ -54,7 +70,7 @@ def service_data(text: object) -> bytes:
         except ValueError:
             pass
         else:
-            if len(data) <= _MAX_SERVICE_DATA:
+            if len(data) <= MAX_SERVICE_DATA:
                 return data
             raise InvalidFrame("bad_event", f"{len(data)} bytes are more than an advertisement holds")
     raise InvalidFrame("bad_event", f"not hex: {text!r:.60}")

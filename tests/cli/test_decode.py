@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.decode import decode_line
@@ -85,11 +85,80 @@ def test_frame_with_decoded_values_has_no_service_data() -> None:
 
 
 def test_text_payload_is_sent_as_it_stands() -> None:
-    assert frame("online_true") == {"advertisements": []}
+    assert frame("online_true") == {"advertisements": [], "news": [{"gateway_online": True}]}
     assert frame("empty_payload") == {"advertisements": []}
     assert frame("json_nan") == {"dead_letter": "not_json"}
     as_text = json.dumps(FRAMES["shelly_blu_decoded"]["payload"])
     assert frame("shelly_blu_decoded", payload=as_text) == frame("shelly_blu_decoded")
+
+
+@pytest.mark.parametrize(
+    ("name", "news"),
+    [
+        (
+            "native_notify_status_sensor",
+            [{"component": "bthomesensor:203", "value": 22.3, "last_updated_ts": 1759654321}],
+        ),
+        ("native_notify_status_delta_only_ts", [{"component": "bthomesensor:202", "last_updated_ts": 1759654381}]),
+        (
+            "native_notify_status_device",
+            [
+                {
+                    "component": "bthomedevice:200",
+                    "packet_id": 78,
+                    "battery": 100,
+                    "rssi": -66,
+                    "last_updated_ts": 1759654321,
+                }
+            ],
+        ),
+        ("native_event_sensors_null_slots", [{"component": "bthomedevice:200", "values": {"temperature": 22.3}}]),
+        ("native_status_device_key_bad", [{"alarm": "bthomedevice:200 key_missing_or_bad"}]),
+        ("script_error_status", [{"alarm": "script:1 stopped"}]),
+        ("online_false_lwt", [{"gateway_online": False}]),
+    ],
+)
+def test_news_in_the_words_of_the_expectations(name: str, news: list[dict[str, Any]]) -> None:
+    assert frame(name) == {"advertisements": [], "news": news}
+
+
+def test_an_inventory_is_shown_with_the_map_that_it_makes() -> None:
+    (shown,) = frame("native_get_components_response")["news"]
+    assert shown["map"] == FRAMES["native_get_components_response"]["expect"][0]["map"]
+    assert shown["inventory"][0] == {
+        "component": "bthomedevice:200",
+        "sensor": "fc:4d:6a:38:e2:f2",
+        "index": 0,
+        "model_id": 12,
+    }
+    assert (len(shown["inventory"]), shown["offset"], shown["total"]) == (5, 0, 5)
+
+
+@pytest.mark.parametrize(
+    ("params", "news"),
+    [
+        ({"script:1": {"running": True}}, [{"component": "script:1", "running": True}]),
+        ({"sys": {"uptime": 5}}, [{"component": "sys", "uptime": 5}]),
+        (
+            {"bthomedevice:200": {"battery": 90, "errors": ["unencrypted_data"]}},
+            [{"component": "bthomedevice:200", "battery": 90}, {"alarm": "bthomedevice:200 unencrypted_data"}],
+        ),
+    ],
+)
+def test_other_news(params: dict[str, Any], news: list[dict[str, Any]]) -> None:
+    assert answer(topic="gw/events/rpc", payload={"method": "NotifyStatus", "params": params})["news"] == news
+
+
+def test_a_heartbeat_is_news() -> None:
+    event = {"event": "bluflow", "data": {"v": 1, "hb": {"up": 60, "heard": 9}}}
+    found = answer(topic="gw/events/rpc", payload={"method": "NotifyEvent", "params": {"events": [event]}})
+    assert found == {"advertisements": [], "news": [{"heartbeat": {"uptime": 60, "heard": 9}}]}
+
+
+def test_a_counter_is_reset_by_an_operator_only() -> None:
+    topic = "bluflow/reset-counter/7cc6b6bd4cb5"
+    assert answer(topic=topic, payload="", operator=True) == {"advertisements": [], "resets": ["7c:c6:b6:bd:4c:b5"]}
+    assert answer(topic=topic, payload="") == {"dead_letter": "unknown_topic"}
 
 
 def test_unusable_frame_is_a_dead_letter() -> None:
@@ -122,7 +191,8 @@ def test_received_at_is_now_if_not_given() -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("", "not JSON"),
+        ("", "an empty line"),
+        (" \n", "an empty line"),
         ("hello", "not JSON"),
         ('{"topic": NaN}', "not JSON"),
         ("[" * 100000, "not JSON"),
@@ -153,6 +223,7 @@ def test_a_line_of_neither_shape_is_one_clear_line(line: str, says: str) -> None
     assert "\n" not in found["error"]
 
 
+@settings(deadline=None)
 @given(
     line=st.text(max_size=80)
     | st.dictionaries(

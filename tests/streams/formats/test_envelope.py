@@ -32,6 +32,10 @@ def reasons(found: DecodedFrame) -> list[str]:
     return [rejected.reason for rejected in found.rejected]
 
 
+def says_nothing(found: DecodedFrame) -> bool:
+    return not (found.advertisements or found.rejected or found.news or found.resets)
+
+
 def blu(**fields: object) -> dict[str, object]:
     return {"encryption": False, "BTHome_version": 2, "rssi": -60, "address": MAC} | fields
 
@@ -62,19 +66,71 @@ def test_gateway_is_src_else_the_topics_prefix(src: object, gateway: str) -> Non
         (TOPIC, {"src": "gw1", "method": "NotifyStatus", "params": {"ts": 1.0, "switch:0": {"id": 0}}}),
         (TOPIC, {"src": "gw1", "method": "NotifyFullStatus", "params": {"ts": None}}),
         (TOPIC, notify()),
-        (TOPIC, notify(event("ota_progress", None), {"event": "single_push", "component": "bthomedevice:200"})),
+        (TOPIC, notify(event("ota_progress", None), {"event": "component_added", "component": "bthome"})),
         (TOPIC, b""),
-        ("gw1/online", b"true"),
         ("gw1/status/switch:0", {"id": 0}),
-        ("a/b/status/bthomedevice:200", {"id": 200}),
+        ("gw1/status/switch:0", b"null"),
+        ("a/b/status/bthomesensor:200", {"id": 200, "value": None}),
         ("etl-1/rpc", {"id": 7, "src": "gw1", "dst": "etl-1", "result": {}}),
+        ("etl-1/rpc", {"id": 7, "src": "gw1", "dst": "etl-1", "error": {"code": 404, "message": "No handler"}}),
+        ("gw1/rpc", {"id": 7, "src": "etl-1", "method": "Shelly.GetComponents"}),
+        ("blegateway/7cc6b6bd4cb5/telemetry", b"up"),
+        ("blegateway/7cc6b6bd4cb5/status", b"online"),
         ("gw1/debug/log", b"\xff boot"),
         ("gw1/command", b"status_update"),
         ("nobody/knows", b""),
     ],
 )
 def test_a_valid_frame_without_a_reading_gives_nothing(topic: str, payload: object) -> None:
-    assert decode_frame(frame(payload, topic), {}) == DecodedFrame([], [])
+    assert says_nothing(decode_frame(frame(payload, topic), {}))
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "gateway"),
+    [
+        ("gw1/status/switch:0", {"id": 0}, "gw1"),
+        ("house/gw1/online", b"true", "house/gw1"),
+        (TOPIC, notify(), "gw1"),
+        ("bluflow/house/gw1/rpc", {"src": "gw1", "result": {}}, "gw1"),
+        ("bluflow/house/gw1/rpc", {"result": {}}, "house/gw1"),
+        ("gw1/rpc", {"id": 7, "src": "etl-1", "method": "Shelly.GetComponents"}, ""),
+        ("gw1/command", b"status_update", ""),
+        (TOPIC, b"", ""),
+    ],
+)
+def test_who_sent_a_frame(topic: str, payload: object, gateway: str) -> None:
+    assert decode_frame(frame(payload, topic), {}).gateway == gateway
+
+
+def test_the_frames_own_time_is_told_as_the_gateway_has_it() -> None:
+    assert decode_frame(frame(notify()), {}, skew_ms=5000).ts == 1759654321460
+    assert decode_frame(frame({"method": "NotifyStatus", "params": {"ts": 1759654321}}), {}).ts == 1759654321000
+    assert decode_frame(frame({"method": "NotifyStatus", "params": {"ts": "noon"}}), {}).ts is None
+    assert decode_frame(frame(b"true", "gw1/online"), {}).ts is None
+
+
+def test_the_next_index_is_free() -> None:
+    good, bad = event("shelly-blu", blu(humidity=40)), event("shelly-blu", 5)
+    found = decode_frame(frame(notify(bad, good, bad)), {})
+    assert (found.advertisements[0].at.index, found.next_index) == (1, 3)
+    assert decode_frame(frame(notify()), {}).next_index == 0
+
+
+def test_a_gateways_name_is_bounded() -> None:
+    long = "g" * 301
+    assert reasons(decode_frame(frame(notify(src=long)), {})) == ["bad_envelope"]
+    assert reasons(decode_frame(frame(b"true", f"{long}/online"), {})) == ["bad_envelope"]
+    assert decode_frame(frame(b"true", f"{long[1:]}/online"), {}).gateway == long[1:]
+
+
+def test_only_an_operator_resets_a_counter() -> None:
+    topic = "bluflow/reset-counter/7CC6B6BD4CB5"
+    assert decode_frame(frame(b"", topic, operator=True), {}).resets == [MAC]
+    assert decode_frame(frame(b"any", topic, operator=True), {}).resets == [MAC]
+    for payload in (b"", b"any"):
+        forged = decode_frame(frame(payload, topic), {})
+        assert (reasons(forged), forged.resets) == (["unknown_topic"], [])
+    assert reasons(decode_frame(frame(b"", "bluflow/reset-counter/me", operator=True), {})) == ["bad_address"]
 
 
 @pytest.mark.parametrize(
@@ -97,6 +153,13 @@ def test_a_valid_frame_without_a_reading_gives_nothing(topic: str, payload: obje
         (TOPIC, b"[" * 30000 + b"]" * 30000, "too_large"),
         ("gw1/status/switch:0", b"{", "not_json"),
         ("gw1/rpc", b"\xff", "not_utf8"),
+        ("/online", b"true", "unknown_topic"),
+        ("gw1/online", b"maybe", "bad_envelope"),
+        ("7c:c6:b6:bd:4c:b5", b"[]", "bad_envelope"),
+        ("7c:c6:b6:bd:4c", b"{}", "unknown_topic"),
+        ("blegateway/7cc6b6bd4cb5", b"{}", "unknown_topic"),
+        ("blegateway/7cc6b6bd4cb5/other", b"{}", "unknown_topic"),
+        ("home/OMG_BLE/BTtoMQTT/7CC6B6BD4CB5", b"{}", "unknown_topic"),
     ],
 )
 def test_a_frame_that_cannot_be_read_is_a_dead_letter(topic: str, payload: object, reason: str) -> None:
@@ -108,4 +171,4 @@ def test_a_frame_that_cannot_be_read_is_a_dead_letter(topic: str, payload: objec
 def test_depth_within_the_bound_is_read() -> None:
     deep = b"[" * (MAX_DEPTH - 2) + b"]" * (MAX_DEPTH - 2)
     payload = b'{"method":"NotifyEvent","x":%s,"params":{"events":[]}}' % deep
-    assert decode_frame(frame(payload), {}) == DecodedFrame([], [])
+    assert says_nothing(decode_frame(frame(payload), {}))
