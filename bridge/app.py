@@ -22,10 +22,6 @@ from schemas.frame import Frame
 log = logging.getLogger("bluflow.bridge")
 
 
-class PortTaken(Exception):
-    """The health page's port cannot be had; the text is one line."""
-
-
 class Bridge:
     """subscriber -> `arrived` -> in flight -> forwarder -> Kafka -> ack in receipt order."""
 
@@ -61,16 +57,12 @@ class Bridge:
 
 
 async def bridge(settings: BridgeSettings, stop: asyncio.Event) -> None:
-    """Bridge until `stop` is set. Raises PortTaken; a bug in a task ends the process."""
+    """Bridge until `stop` is set. Raises CannotListen; a bug in a task ends the process."""
     say_once("aiokafka")
     parts = Bridge(settings)
     async with contextlib.AsyncExitStack() as stack:
-        try:
-            # Live means that this loop still answers: no other check says more.
-            page = health_page(settings.host, settings.port, ready=parts.problem)
-            await stack.enter_async_context(page)
-        except OSError as error:
-            raise PortTaken(f"health page on {settings.host}:{settings.port}: {error.strerror}") from None
+        # Live means that this loop still answers: no other check says more.
+        await stack.enter_async_context(health_page(settings.host, settings.port, ready=parts.problem))
         group = await stack.enter_async_context(asyncio.TaskGroup())
         running = [
             group.create_task(parts.forwarder.run(), name="forwarder"),

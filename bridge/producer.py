@@ -171,7 +171,8 @@ class Forwarder:
         letter = refused(delivery.record, self._prefix, detail, time.time_ns() // 1_000_000)
         if letter is None:
             raise error
-        log.warning("Kafka refuses a record of %d bytes: %s", delivery.record.size(), detail)
+        about = {"gateway": delivery.record.key.decode(errors="replace")} if delivery.record.key else {}
+        log.warning("Kafka refuses a record of %d bytes: %s", delivery.record.size(), detail, extra=about)
         delivery.record = letter
 
 

@@ -11,8 +11,8 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from runtime.settings import Settings, host_port
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-# What a Shelly gateway says on its own; a script's own topics are added by setting.
-SHELLY_SUBSCRIPTIONS = ["+/events/rpc", "+/events/ble", "+/online", "+/status/#"]
+# What a Shelly gateway says on its own, and its answers to the inventory; a script's own topics are added by setting.
+SHELLY_SUBSCRIPTIONS = ["+/events/rpc", "+/events/ble", "+/online", "+/status/#", "bluflow/+/rpc"]
 
 
 def check_filter(text: str) -> str:

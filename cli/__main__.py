@@ -1,79 +1,17 @@
 """The command line's entry: `bluflow COMMAND`. Whatever goes wrong is one line; a user never sees a traceback."""
 
-import os
 import sys
-import tempfile
-import time
-import traceback
-from pathlib import Path
-
-import typer
-from typer.exceptions import TyperException
-
-from cli.config import config
-from cli.decode import decode
-from cli.run import run
-from cli.simulate import simulate
-from cli.topics import topics
-from cli.unusable import Unusable
-
-app = typer.Typer(
-    name="bluflow", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=False
-)
-for command in (run, simulate, decode, topics, config):
-    app.command()(command)
-
-
-@app.callback()
-def bluflow() -> None:
-    """The stream pipeline for Shelly BLU H&T sensors."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command and exit: 0, 1 for a failure, 2 for something that the user can put right."""
+    """Run one command and exit: 0, 1 for a failure, 2 for something that the user can put right, 130 for Ctrl-C."""
     try:
-        code = app(arguments, standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort):
+        from cli.commands import run_command  # here: Ctrl-C while the libraries are loaded is a Ctrl-C like any other
+
+        code = run_command(arguments)
+    except KeyboardInterrupt:
         code = 130
-    except BrokenPipeError:
-        code = 1  # the reader of our output went away; there is nobody to tell
-    except Exception as error:
-        code = _explain(error)
-    sys.exit(code or 0)
-
-
-def _explain(error: Exception) -> int:
-    """One line about it; the exit code."""
-    from runtime.settings import SettingsError  # here: most commands end well and need not load it
-
-    if isinstance(error, TyperException):
-        return _refuse(f"{error.format_message()} (see bluflow --help)")
-    if isinstance(error, SettingsError | Unusable):
-        return _refuse(str(error))
-    path, number = _keep_traceback()
-    _refuse(f"unexpected {type(error).__name__}: {error} (number {number} in {path})")
-    return 1
-
-
-def _refuse(line: str) -> int:
-    sys.stderr.write(f"bluflow: {' '.join(line.removeprefix('bluflow: ').split())}\n")
-    return 2
-
-
-def _keep_traceback() -> tuple[Path, str]:
-    """Where the traceback of the present exception was written, and under which number."""
-    number = f"{time.time_ns() // 1000:x}"
-    text = f"--- {number}\n{traceback.format_exc()}"
-    for folder in (Path(os.environ.get("BLUFLOW_DATA", "data")) / "logs", Path(tempfile.gettempdir())):
-        path = folder / "bluflow-errors.log"
-        try:
-            with path.open("a") as file:
-                file.write(text)
-        except OSError:
-            continue
-        return path, number
-    sys.stderr.write(text)  # nowhere to keep it: better seen than lost
-    return Path("stderr"), number
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -50,14 +50,18 @@ def lock(data: Path) -> IO[str]:
     return file
 
 
-def port_is_free(name: str, host: str, port: int, setting: str) -> None:
-    """Nobody listens on host:port and we may."""
+def port_is_free(name: str, host: str, port: int, setting: str, address: str = "BLUFLOW_HOST") -> None:
+    """Nobody listens on host:port and we may. `setting` gives the port, `address` the host."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do: a port just left is free
         try:
             probe.bind((host, port))
         except OSError as error:
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                raise Unusable(
+                    f"{host}, the address wanted by {name}, is not one of this machine: correct {address}"
+                ) from None
             cause = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
             raise Unusable(
                 f"port {port} on {host}, wanted by {name}, {cause}: stop what uses it or choose another "

@@ -23,15 +23,11 @@ def settings_classes() -> "list[type[Settings]]":
     from api.settings import ApiSettings
     from bridge.settings import BridgeSettings
     from cli.settings import RunSettings
+    from shelly.inventory.settings import InventorySettings
     from streams.settings import StreamsSettings
     from streams.sinks.settings import SinkSettings
 
-    return [RunSettings, BridgeSettings, StreamsSettings, SinkSettings, ApiSettings]
-
-
-def variable(kind: "type[Settings]", name: str, field: "FieldInfo") -> str:
-    """The environment variable of a setting."""
-    return str(field.validation_alias or f"{kind.model_config.get('env_prefix', '')}{name}".upper())
+    return [RunSettings, BridgeSettings, StreamsSettings, SinkSettings, ApiSettings, InventorySettings]
 
 
 def _own_fields(kind: "type[Settings]") -> "Iterator[tuple[str, FieldInfo]]":
@@ -44,19 +40,21 @@ def _yaml_lines() -> list[str]:
     from runtime.settings import Settings, load
 
     loaded = [load(kind) for kind in settings_classes()]
-    lines = [_yaml_line(loaded[0], name, field) for name, field in Settings.model_fields.items()]
+    lines = [_yaml_line(loaded[0], name) for name in Settings.model_fields]
     for settings in loaded:
         lines += ["", f"{settings.section}:"]
-        lines += ["  " + _yaml_line(settings, name, field) for name, field in _own_fields(type(settings))]
+        lines += ["  " + _yaml_line(settings, name) for name, _ in _own_fields(type(settings))]
     return lines
 
 
-def _yaml_line(settings: "Settings", name: str, field: "FieldInfo") -> str:
+def _yaml_line(settings: "Settings", name: str) -> str:
     import os
 
     import yaml
 
-    key = variable(type(settings), name, field)
+    from runtime.settings import variable
+
+    key = variable(type(settings), name)
     # the environment's names are compared without case, as pydantic-settings does
     in_env = key.upper() in {given.upper() for given in os.environ}
     source = f"environment {key}" if in_env else "bluflow.yaml" if name in settings.model_fields_set else "default"
@@ -66,15 +64,19 @@ def _yaml_line(settings: "Settings", name: str, field: "FieldInfo") -> str:
 
 
 def _env_lines() -> list[str]:
-    from runtime.settings import Settings
+    from runtime.settings import Settings, variable
 
     lines = ["# Every setting with its default. Take the # away from those that you change."]
     kinds: list[type[Settings]] = [Settings, *settings_classes()]
+    seen: set[str] = set()
     for kind in kinds:
         fields = kind.model_fields.items() if kind is Settings else _own_fields(kind)
         lines += ["", f"# --- {kind.section or 'all processes'}"]
         for name, field in fields:
-            lines += [f"# {field.description}", f"#{variable(kind, name, field)}={_env_value(field.default)}"]
+            key = variable(kind, name)
+            if key not in seen:  # two processes may share one
+                lines += [f"# {field.description}", f"#{key}={_env_value(field.default)}"]
+            seen.add(key)
     return lines
 
 

@@ -48,16 +48,24 @@ class KafkaFolder:
         return (self.folder / _STATE).exists()
 
     def save(self) -> None:
-        """Copy the file to the disk, after the broker ended cleanly: whole or not at all. Raises OSError."""
-        if self.saved is None or not (self.folder / _STATE).exists():
+        """Move the file to the disk, after the broker ended cleanly: whole or not at all. Raises OSError.
+
+        The folder in memory is gone then; it stays if the copy cannot be made.
+        """
+        if self.saved is None:
             return
-        part = self.saved.with_name(self.saved.name + ".part")
+        if (self.folder / _STATE).exists():
+            self._copy(self.saved)
+        shutil.rmtree(self.folder)
+
+    def _copy(self, saved: Path) -> None:
+        part = saved.with_name(saved.name + ".part")
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(mode=0o700)
         shutil.copy2(self.folder / _STATE, part / _STATE)
         with (part / _STATE).open("rb") as file:
             os.fsync(file.fileno())
-        part.rename(self.saved)
+        part.rename(saved)
 
     def _own_token(self) -> str:
         if not self.token.exists():

@@ -34,7 +34,7 @@ def overview(stack: Stack, not_ready: list[str]) -> str:
         ("Kafka", stack.broker + ("  (embedded)" if stack.embedded_kafka else "")),
         (
             "health",
-            "  ".join(f"{name} :{port}" for name, _, port in list(stack.ports().values())[:4]) + "  /health/ready",
+            "  ".join(f"{name} :{port}" for name, _, port in list(stack.ports().values())[:5]) + "  /health/ready",
         ),
         ("simulator", _simulated(stack)),
         ("data", str(stack.data)),

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from cli.child import kill, spawn
-from cli.logs import last_line, rotate
+from cli.logs import LogFile, Output
+
+_REST_SECONDS = 1.0  # for what a child wrote just before it ended
 
 
 async def _nothing() -> None:
@@ -37,20 +39,25 @@ class Service:
 
 
 class Process:
-    """One run of a service. Its output goes to `log`."""
+    """One run of a service. Its output goes to `log`, in the log's format."""
 
-    def __init__(self, service: Service, log: Path) -> None:
-        rotate(log)
-        self.log = log
-        self._log_start = log.stat().st_size if log.exists() else 0
-        with log.open("ab") as out:
-            env = {**os.environ, **service.env}
-            self._popen = spawn(service.command, env=env, stdout=out, stderr=subprocess.STDOUT)
+    def __init__(self, service: Service, log: Path, log_format: str = "auto") -> None:
+        """Raises OSError if the program cannot be started or the log not be written."""
+        file = LogFile(log)
+        env = {**os.environ, **service.env}
+        try:
+            self._popen = spawn(service.command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        except OSError:
+            file.close()
+            raise
+        assert self._popen.stdout
+        self._output = Output(service.name, self._popen.stdout, file, log_format)
         loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[int] = loop.create_future()
 
         def wait() -> None:
             code = self._popen.wait()
+            self._output.finish(_REST_SECONDS)
             if not loop.is_closed():
                 loop.call_soon_threadsafe(self._set_ended, code)
 
@@ -67,7 +74,7 @@ class Process:
 
     def last_words(self) -> str:
         """The last line it wrote in this run."""
-        return last_line(self.log, self._log_start)
+        return self._output.last
 
     def kill(self) -> None:
         """End it at once."""

@@ -29,6 +29,16 @@ class RunSettings(Settings):
     )
     stop_seconds: float = Field(10, ge=0.1, description="how long a process may take to stop before it is killed")
 
+    @property
+    def embedded_kafka(self) -> bool:
+        """Nobody named a broker to use."""
+        return "broker" not in self.model_fields_set
+
+    @property
+    def broker_address(self) -> str:
+        """host:port of the Kafka broker, the embedded one or that which was named."""
+        return f"127.0.0.1:{self.kafka_port}" if self.embedded_kafka else self.broker
+
     @field_validator("mqtt_user")
     @classmethod
     def _user_is_a_word(cls, value: str) -> str:

@@ -20,6 +20,9 @@ def simulate(
     format_: Annotated[
         str, typer.Option("--format", help="bluflow, scan-result, shelly-blu, iobroker, oh-blu, or mixed.")
     ] = "bluflow",
+    native: Annotated[
+        int, typer.Option(min=0, help="How many of the gateways run no script, but their own components.")
+    ] = 0,
     encrypted: Annotated[int, typer.Option(min=0, help="How many of the sensors encrypt.")] = 0,
     keys_file: Annotated[Path | None, typer.Option(help="Write the encrypted sensors' keys there (YAML).")] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same house.")] = 1,
@@ -37,6 +40,7 @@ def simulate(
 
     from bridge.settings import BridgeSettings
     from runtime.process import setup_logging
+    from runtime.secret_files import secrets_of
     from runtime.settings import host_port, load
     from shelly.playback import due_at, first_moment
     from shelly.publisher import Publisher
@@ -50,19 +54,21 @@ def simulate(
         formats = parse_formats(format_)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    setup_logging(settings.log_level)
-    plan = Plan(gateways, sensors, interval, formats, encrypted, seed, loss, count, duration)
+    setup_logging(settings.log_level, process="simulator", form=settings.log_format, secrets=secrets_of(settings))
+    plan = Plan(gateways, sensors, interval, formats, encrypted, seed, loss, count, duration, native)
     if keys_file:
         _write_keys(keys_file, plan.make_sensors())
+    gateways_made = plan.make_gateways(0)
     with _Ledger(ledger) as on_acked:
         publisher = Publisher(
             mqtt or settings.mqtt,
-            [gateway.name for gateway in plan.make_gateways(0)],
+            [gateway.name for gateway in gateways_made],
             user=settings.user or "",
             password=settings.secret() or "",
             ca_file=settings.ca_file,
             lossless=lossless,
             on_acked=on_acked,
+            answers={each.name: each.components.answer for each in gateways_made if each.components},
         )
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: publisher.stop())

@@ -13,6 +13,7 @@ from cli.kafka_folder import KafkaFolder
 from cli.service import Service
 from cli.settings import RunSettings
 from runtime.settings import load
+from shelly.inventory.settings import InventorySettings
 from streams.settings import StreamsSettings
 from streams.sinks.settings import SinkSettings
 
@@ -28,6 +29,7 @@ class Stack:
     streams: StreamsSettings
     sinks: SinkSettings
     api: ApiSettings
+    inventory: InventorySettings
     data: Path
 
     @classmethod
@@ -35,13 +37,18 @@ class Stack:
         """From bluflow.yaml and the environment. Raises SettingsError."""
         run = load(RunSettings)
         return cls(
-            run, load(BridgeSettings), load(StreamsSettings), load(SinkSettings), load(ApiSettings), run.data.absolute()
+            run,
+            load(BridgeSettings),
+            load(StreamsSettings),
+            load(SinkSettings),
+            load(ApiSettings),
+            load(InventorySettings),
+            run.data.absolute(),
         )
 
     @property
     def embedded_kafka(self) -> bool:
-        """Nobody named a broker to use."""
-        return "broker" not in self.run.model_fields_set
+        return self.run.embedded_kafka
 
     @property
     def embedded_mqtt(self) -> bool:
@@ -49,7 +56,7 @@ class Stack:
 
     @property
     def broker(self) -> str:
-        return f"127.0.0.1:{self.run.kafka_port}" if self.embedded_kafka else self.run.broker
+        return self.run.broker_address
 
     @property
     def mqtt_host(self) -> str:
@@ -77,6 +84,7 @@ class Stack:
             "STREAMS_PORT": ("worker", host, self.streams.port),
             "SINKS_PORT": ("sinks", host, self.sinks.port),
             "API_PORT": ("api", host, self.api.port),
+            "INVENTORY_PORT": ("inventory", host, self.inventory.port),
         }
         if self.embedded_kafka:
             ports["RUN_KAFKA_PORT"] = ("kafka", "127.0.0.1", self.run.kafka_port)
@@ -105,6 +113,9 @@ class Stack:
             process("bridge", "bridge", port=self.bridge.port, after=("mqtt",)),
             process("api", "api", port=self.api.port),
         ]
+        # after the bridge, for which the answers are
+        address, command = self.page(self.inventory.port), _python("shelly.inventory")
+        stack.append(Service("inventory", command, env, address, "/health/ready", after=("mqtt", "bridge")))
         if self.run.simulate:
             # after the bridge: what is published before it has subscribed for the first time, nobody keeps
             counts = ["--gateways", self.run.gateways, "--sensors", self.run.sensors, "--interval", self.run.interval]
@@ -126,8 +137,12 @@ class Stack:
             env["SINKS_MEMBER_ID"] = self.sinks.member_id or "sinks-0"
         if self.embedded_mqtt and "subscriptions" not in self.bridge.model_fields_set:
             env["BRIDGE_SUBSCRIPTIONS"] = "#"
+        if self.embedded_mqtt and "subscriptions" not in self.inventory.model_fields_set:
+            env["INVENTORY_SUBSCRIPTIONS"] = "#"
         if self.embedded_mqtt and self.run.lan:
-            env["BRIDGE_USER"], env["BRIDGE_PASSWORD_FILE"] = self.run.mqtt_user, str(self.password_file)
+            for process in ("BRIDGE", "INVENTORY"):
+                env[f"{process}_USER"] = self.run.mqtt_user
+                env[f"{process}_PASSWORD_FILE"] = str(self.password_file)
         return env
 
     def _write_mqtt_config(self) -> Path:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cli.logs import rotate
 from cli.ready import until_accepts, until_ready
 from cli.service import Process, Service, how_it_ended
 from cli.unusable import Unusable
@@ -30,7 +29,6 @@ class Patience:
     first_delay: float = 0.5
     longest_delay: float = 30.0
     good_health: float = 60.0
-    log_check: float = 60.0
 
 
 @dataclass(slots=True)
@@ -52,12 +50,18 @@ class Supervisor:
     """Keeps `services` running; they are listed in the order of starting. `say` shows one line on the screen."""
 
     def __init__(
-        self, services: Sequence[Service], logs: Path, say: Callable[[str], None], patience: Patience | None = None
+        self,
+        services: Sequence[Service],
+        logs: Path,
+        say: Callable[[str], None],
+        patience: Patience | None = None,
+        log_format: str = "auto",
     ) -> None:
         self._children = {service.name: _Child(service) for service in services}
         self._logs = logs
         self._say = say
         self._patience = patience or Patience()
+        self._log_format = log_format
 
     def log_of(self, name: str) -> Path:
         """Where a service's output goes."""
@@ -74,7 +78,6 @@ class Supervisor:
         others = [
             asyncio.create_task(stop.wait()),
             asyncio.create_task(self._tell_when_ready(when_ready)),
-            asyncio.create_task(self._bound_logs()),
         ]
         try:
             # a keeper never returns: if one is done it failed, and its exception goes on to our caller
@@ -116,7 +119,7 @@ class Supervisor:
         """From start to end of one process; gives how it ended. Raises Unusable if the very first one cannot be."""
         service = child.service
         try:
-            child.process = process = Process(service, self.log_of(service.name))
+            child.process = process = Process(service, self.log_of(service.name), self._log_format)
         except OSError as error:
             if child.was_up:
                 return str(error)
@@ -190,9 +193,3 @@ class Supervisor:
                 task.cancel()
         children = self._children.values()
         when_ready([child.service.name for child in children if not (child.up.is_set() and child.ready)])
-
-    async def _bound_logs(self) -> None:
-        while True:
-            await asyncio.sleep(self._patience.log_check)
-            for name in self._children:
-                rotate(self.log_of(name))

@@ -15,6 +15,7 @@ def topics(
 ) -> None:
     """Print the topics with their full names; with --create make them on BROKER first."""
     from cli.settings import RunSettings
+    from cli.table import table
     from runtime.settings import load
     from schemas.topics import TOPICS
 
@@ -37,10 +38,7 @@ def topics(
     if as_json:
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
-    table = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
-    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
-    for line in table:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    typer.echo("\n".join(table([list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)])))
 
 
 def _cell(value: object) -> str:
@@ -66,5 +64,5 @@ def _create(broker: str, prefix: str, *, embedded: bool, replication: int) -> No
     try:
         made = asyncio.run(make())
     except (KafkaError, TopicsDiffer) as error:
-        raise Unusable(f"the topics cannot be made on {broker}: {error}") from error
+        raise Unusable(f"the topics cannot be made on {broker}: {str(error) or type(error).__name__}") from error
     typer.echo(f"made: {', '.join(made) or 'nothing, all were there'}", err=True)

@@ -3,18 +3,20 @@
 import asyncio
 import logging
 import signal
+from logging.handlers import RotatingFileHandler
 
 from aiokafka.errors import KafkaError
 
 from cli import checks, kafka_folder, screen
 from cli.kafka_folder import FolderNotOurs, KafkaFolder
-from cli.logs import rotate
+from cli.logs import KEPT, MOST_BYTES
 from cli.restore import restore
 from cli.stack import Stack
 from cli.supervisor import Patience, Supervisor
 from cli.unusable import Unusable
 from history.store import StoreUnavailable
 from runtime.kafka import TopicsDiffer, ensure_topics
+from runtime.logs import formatter
 from schemas.topics import TOPICS
 
 log = logging.getLogger(__name__)
@@ -27,11 +29,17 @@ async def run_stack(stack: Stack) -> None:
         await _check(stack)
         _log_to_file(stack)
         screen.show("bluflow: starting ...")
+        stop, hurry = _signals()  # from here on there is something to put away in order
         folder = kafka_folder.choose(stack.data)
         had_state = _open(folder) if stack.embedded_kafka else True
         services = stack.services(folder, _TopicsExist(stack, rebuild=not had_state))
-        supervisor = Supervisor(services, stack.data / "logs", screen.say, Patience(stop=stack.run.stop_seconds))
-        stop, hurry = _signals()
+        supervisor = Supervisor(
+            services,
+            stack.data / "logs",
+            screen.say,
+            Patience(stop=stack.run.stop_seconds),
+            stack.run.log_format,
+        )
         await supervisor.run(stop, hurry, when_ready=lambda missing: screen.show(screen.overview(stack, missing)))
         if stack.embedded_kafka:
             _save(folder, clean=not hurry.is_set())
@@ -42,7 +50,8 @@ async def _check(stack: Stack) -> None:
     """Everything that can be known to fail before a process is started."""
     checks.ports_differ({setting: port for setting, (_, _, port) in stack.ports().items()})
     for setting, (name, host, port) in stack.ports().items():
-        checks.port_is_free(name, host, port, setting)
+        address = "the address after --lan (RUN_LAN)" if name == "mqtt" else "BLUFLOW_HOST"
+        checks.port_is_free(name, host, port, setting, address)
     if stack.embedded_mqtt:
         checks.mqtt_broker_runs()
     else:
@@ -121,9 +130,7 @@ def _signals() -> tuple[asyncio.Event, asyncio.Event]:
 
 def _log_to_file(stack: Stack) -> None:
     """Our own log beside the children's: the screen is for people."""
-    path = stack.data / "logs" / "run.log"
-    rotate(path)
-    logging.basicConfig(
-        filename=path, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
-    )
+    file = RotatingFileHandler(stack.data / "logs" / "run.log", maxBytes=MOST_BYTES, backupCount=KEPT - 1)
+    file.setFormatter(formatter("run", stack.run.log_format, terminal=False))
+    logging.basicConfig(level=logging.INFO, handlers=[file], force=True)
     logging.getLogger("aiokafka").setLevel(logging.WARNING)

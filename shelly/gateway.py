@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 
 from shelly.envelopes import FORMATS, Format, Heard, heartbeat
+from shelly.native import Components
 
 FIRST_PREFIX = 0xA8032ABE54D0
+NATIVE = "native"  # no script: the firmware's own components
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ class Message:
 
 @dataclass(slots=True)
 class Gateway:
-    """One gateway and the script that runs on it."""
+    """One gateway and the script that runs on it; a native one has `components` instead."""
 
     index: int
     format: str
@@ -29,6 +31,7 @@ class Gateway:
     batch_number: int = 0
     counts: dict[str, int] = field(default_factory=lambda: {"heard": 0, "sent": 0})
     last_ids: dict[str, int] = field(default_factory=dict)
+    components: Components | None = None
 
     @property
     def name(self) -> str:
@@ -50,6 +53,18 @@ class Gateway:
             self.last_ids[name] = heard.beacon.packet_id
         self.batch.append(heard)
         return self.flush(at) if len(self.batch) >= script.most else None
+
+    def hear_natively(self, at: int, heard: Heard) -> tuple[Message, Message] | None:
+        """Take one copy; the device's and the sensors' notification of it, unless it is known or not paired."""
+        beacon, components = heard.beacon, self.components
+        if components is None or not components.knows(beacon.sensor):
+            return None
+        if self.last_ids.get(beacon.sensor) == beacon.packet_id:
+            return None
+        self.last_ids[beacon.sensor] = beacon.packet_id
+        device = Message(at, self.name, *components.device_status(at, heard))
+        # the packet is acknowledged with its last part
+        return device, Message(at, self.name, *components.sensor_status(at, beacon), (heard,))
 
     def flush(self, at: int) -> Message | None:
         """The batch as one message; None if the script has nothing to say about it."""

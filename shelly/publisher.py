@@ -9,7 +9,7 @@ import queue
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ from runtime.settings import host_port
 from shelly.gateway import Message
 
 log = logging.getLogger(__name__)
+
+# A question's topic and payload -> the answer's, or None.
+Answer = Callable[[str, bytes], tuple[str, bytes] | None]
 
 KEPT = 5
 MOST_CONNECTIONS = 64  # paho runs a thread for each; beyond this, gateways share one
@@ -42,7 +45,10 @@ class _Connection:
 
 
 class Publisher:
-    """MQTT's publishing side. `on_acked` is called with every message that the MQTT broker acknowledged."""
+    """MQTT's publishing side. `on_acked` is called with every message that the MQTT broker acknowledged.
+
+    `answers`: gateway -> what answers the questions on its `<gateway>/rpc`.
+    """
 
     def __init__(
         self,
@@ -54,11 +60,13 @@ class Publisher:
         ca_file: Path | None = None,
         lossless: bool = False,
         on_acked: Callable[[Message], None] = lambda _: None,
+        answers: Mapping[str, Answer] = {},
     ) -> None:
         self.acked = self.dropped = 0
         self._lossless = lossless
         self._window = _LOSSLESS_WINDOW if lossless else KEPT
         self._on_acked = on_acked
+        self._answers = answers
         self._happened: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.stopped = False
         names = list(gateways)
@@ -86,7 +94,11 @@ class Publisher:
             happened.put(lambda: self._acknowledged(link, mid))
 
         client.on_connect, client.on_connect_fail = on_connect, on_connect_fail
-        client.on_disconnect, client.on_publish = on_disconnect, on_publish
+
+        def on_message(_: Any, __: Any, message: paho.MQTTMessage) -> None:
+            happened.put(lambda: self._asked(link, message.topic, bytes(message.payload)))
+
+        client.on_disconnect, client.on_publish, client.on_message = on_disconnect, on_publish, on_message
         if user:
             client.username_pw_set(user, password)
         if ca:
@@ -163,8 +175,15 @@ class Publisher:
         log.info("%s: connected", link.name)
         link.up, link.lost = True, False
         for gateway in link.gateways:
+            if gateway in self._answers:
+                link.client.subscribe(f"{gateway}/rpc", qos=1)
             link.client.publish(f"{gateway}/online", b"true", qos=1)
         self._send(link)
+
+    def _asked(self, link: _Connection, topic: str, payload: bytes) -> None:
+        answer = self._answers[topic.removesuffix("/rpc")](topic, payload)
+        if answer is not None:
+            link.client.publish(*answer, qos=1)
 
     def _unreachable(self, link: _Connection) -> None:
         # paho tries again for ever; one line an outage is enough

@@ -12,7 +12,8 @@ from random import Random
 
 from shelly.beacon import Beacon, Sensor, make_sensor
 from shelly.envelopes import FORMATS, Heard
-from shelly.gateway import Gateway, Message
+from shelly.gateway import NATIVE, Gateway, Message
+from shelly.native import Components
 
 COPIES = 6
 COPY_GAP = 150  # milliseconds
@@ -23,7 +24,10 @@ FIRST_WITHIN = 5_000  # every sensor speaks soon after the start, so that nobody
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to simulate. `interval` and `duration` in seconds; `count` beacons of all sensors together."""
+    """What to simulate. `interval` and `duration` in seconds; `count` beacons of all sensors together.
+
+    The last `native` gateways run no script.
+    """
 
     gateways: int = 3
     sensors: int = 12
@@ -34,6 +38,7 @@ class Plan:
     loss: float = 0.3
     count: int | None = None
     duration: float | None = None
+    native: int = 0
 
     def make_sensors(self) -> list[Sensor]:
         """The sensors; the first `encrypted` of them have a key."""
@@ -41,7 +46,23 @@ class Plan:
 
     def make_gateways(self, start: int) -> list[Gateway]:
         """The gateways, switched on at `start`; they take the formats in turn."""
-        return [Gateway(index, self.formats[index % len(self.formats)], start) for index in range(self.gateways)]
+        scripts = max(0, self.gateways - self.native)
+        formats = [self.formats[index % len(self.formats)] for index in range(scripts)]
+        formats += [NATIVE] * (self.gateways - scripts)
+        gateways = [Gateway(index, format_name, start) for index, format_name in enumerate(formats)]
+        for gateway in gateways[scripts:]:
+            gateway.components = Components(gateway.name, self._paired_with(gateway))
+        return gateways
+
+    def in_range(self, sensor: str) -> list[tuple[int, int]]:
+        """Which gateways hear a sensor, by index, and how loud (dBm): one to three of them."""
+        dice = Random(f"{self.seed}-range-{sensor}")
+        near = dice.sample(range(self.gateways), dice.randint(1, min(3, self.gateways)))
+        return [(index, dice.randint(-85, -50)) for index in near]
+
+    def _paired_with(self, gateway: Gateway) -> list[str]:
+        heard = {sensor.mac: dict(self.in_range(sensor.mac)) for sensor in self.make_sensors()}
+        return [mac for mac, gateways in heard.items() if gateway.index in gateways]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +98,7 @@ class _Air:
         restart = start // 1000 % 256
         gateways = plan.make_gateways(start)
         for index, sensor in enumerate(plan.make_sensors()):
-            dice = Random(f"{plan.seed}-range-{sensor.mac}")
-            near = dice.sample(gateways, dice.randint(1, min(3, len(gateways))))
-            self.in_range[sensor.mac] = [_Range(gateway, dice.randint(-85, -50)) for gateway in near]
+            self.in_range[sensor.mac] = [_Range(gateways[near], rssi) for near, rssi in plan.in_range(sensor.mac)]
             spread = min(FIRST_WITHIN, plan.interval * 1000)
             self._push(start + round(spread * (index + 0.5) / plan.sensors), self._send, sensor, restart)
         for gateway in gateways:
@@ -110,9 +129,16 @@ class _Air:
         self._push(at + round(gap * 1000), self._send, sensor, number + 1)
 
     def _hear(self, at: int, gateway: Gateway, heard: Heard) -> Message | None:
+        if gateway.format == NATIVE:
+            device, sensors = gateway.hear_natively(at, heard) or (None, None)
+            self._push(at + STEP, self._say, sensors)
+            return device
         message = gateway.hear(at, heard)
         if len(gateway.batch) == 1:
             self._push(at + gateway.script.wait, self._flush, gateway, gateway.batch_number)
+        return message
+
+    def _say(self, at: int, message: Message | None) -> Message | None:
         return message
 
     def _flush(self, at: int, gateway: Gateway, batch_number: int) -> Message | None:

@@ -2,17 +2,14 @@
 
 import asyncio
 import logging
-import socket
 import sys
 
 import faust
 from aiokafka.errors import KafkaError
 
-from runtime.kafka import fetch_patiently
-from runtime.process import setup_logging
-from runtime.settings import load_or_exit
+from runtime.process import exit_codes, listen, start
+from runtime.settings import SettingsError
 from streams.app import make_app
-from streams.keys import InvalidKeys
 from streams.places import Places, TopicsMissing, find_places
 from streams.settings import StreamsSettings
 
@@ -34,34 +31,20 @@ async def wait_for_places(settings: StreamsSettings) -> Places:
         await asyncio.sleep(RETRY_SECONDS)
 
 
-def check_port(settings: StreamsSettings) -> None:
-    """Whether the health page's port is free; one line and exit 2 if not. Faust would bury it in a traceback."""
-    try:
-        socket.create_server((settings.host, settings.port)).close()
-    except OSError as error:
-        reason = str(error.strerror).partition(" (")[0]
-        place = f"{settings.host}:{settings.port}"
-        sys.stderr.write(f"bluflow: worker cannot listen on {place}: {reason}; set STREAMS_PORT\n")
-        raise SystemExit(2) from None
-
-
-def main() -> None:
-    """The worker, until SIGTERM."""
+def worker() -> faust.Worker:
+    """The worker, ready to run. Raises SettingsError."""
     if sys.argv[1:] not in ([], ["worker"]):
-        sys.stderr.write("bluflow: use: python -m streams worker\n")
-        raise SystemExit(2)
-    settings = load_or_exit(StreamsSettings)
-    check_port(settings)
-    setup_logging(settings.log_level)
-    fetch_patiently()
-    places = asyncio.run(wait_for_places(settings))
-    try:
-        app = make_app(settings, places)
-    except InvalidKeys as error:
-        sys.stderr.write(f"bluflow: {error}\n")
-        raise SystemExit(2) from None
-    faust.Worker(app, loglevel="INFO", override_logging=False, redirect_stdouts=False).execute_from_commandline()
+        raise SettingsError("use: python -m streams worker")
+    settings = start(StreamsSettings, name="worker", kafka=True)
+    # whether the health page will have its port: Faust would bury that in a traceback
+    listen(settings, settings.port, "worker cannot listen").close()
+    app = make_app(settings, asyncio.run(wait_for_places(settings)))
+    made = faust.Worker(app, loglevel="INFO", override_logging=False, redirect_stdouts=False, quiet=True)
+    made.spinner = None  # it draws on stdout, terminal or not
+    return made
 
 
 if __name__ == "__main__":
-    main()
+    with exit_codes(StreamsSettings):
+        # Faust has its own loop and signals: what `runtime.process.main` does for the others
+        worker().execute_from_commandline()

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from runtime.health import health_page
+from runtime.sensors_file import SensorsFile, open_sensors
 from schemas.frame import received_at
+from schemas.registry import Registry
 from schemas.topics import ADVERTISEMENTS, RAW_FRAMES, STREAMS_APP
 from streams import metrics
 from streams.decode import DecodeStage
@@ -37,16 +39,21 @@ def make_app(settings: StreamsSettings, places: Places) -> EngineApp:
     raw_frames, advertisements = places.name(RAW_FRAMES), places.name(ADVERTISEMENTS)
     BatchConsumer.aligned_topics[raw_frames] = lambda record: received_at(record.headers)
     decode = _stage(app, "decode", raw_frames, places.count(RAW_FRAMES), decode_stage.fold)
-    track = _stage(app, "track", advertisements, places.count(ADVERTISEMENTS), TrackStage(places).fold)
+    track_stage = TrackStage(places, current_registry(open_sensors(settings)))
+    track = _stage(app, "track", advertisements, places.count(ADVERTISEMENTS), track_stage.fold)
 
     def raw_tail_lost(partition: int, expected: int, end: int) -> None:
         epoch = decode_stage.begin_epoch(decode.table.data.states(partition), end)
         metrics.LOST_TAILS.labels("raw-frames").inc()
-        log.warning("raw partition %d ends at %d, read up to %d: begin epoch %d", partition, end, expected, epoch)
+        origin = {"origin": f"{raw_frames}:{partition}:{end}"}
+        log.warning(
+            "raw partition %d ends at %d, read up to %d: begin epoch %d", partition, end, expected, epoch, extra=origin
+        )
 
     def advertisements_tail_lost(partition: int, expected: int, end: int) -> None:
         metrics.LOST_TAILS.labels("advertisements").inc()
-        log.warning("advertisements partition %d ends at %d, was read up to %d", partition, end, expected)
+        origin = {"origin": f"{advertisements}:{partition}:{end}"}
+        log.warning("advertisements partition %d ends at %d, was read up to %d", partition, end, expected, extra=origin)
 
     app.watch_tail(
         raw_frames,
@@ -69,6 +76,18 @@ def bind_keys(path: Path | None) -> Callable[[], Mapping[str, bytes]]:
         if error:
             log.warning("keys stay as they were: %s", error)
         return file.keys
+
+    return current
+
+
+def current_registry(file: SensorsFile) -> Callable[[], Registry]:
+    """The registry as it is now, read again when the file changed."""
+
+    def current() -> Registry:
+        error = file.refresh()
+        if error:
+            log.warning("registry stays as it was: %s", error)
+        return file.registry
 
     return current
 

@@ -1,19 +1,32 @@
-"""Stage 1, raw frames -> advertisements: decodes each frame, forwards ticks, keeps what it cannot decode."""
+"""Stage 1, raw frames -> advertisements: decodes each frame, forwards ticks, keeps what it cannot decode.
 
-from collections.abc import Callable, Mapping
+Gateways are folded here and not in a stage of their own: a gateway's frames come here anyway, in its own order and
+under its own key; decoding needs what was learned of its clock and its components; and a second agent would parse each
+frame again. A gateway's state is written after the outputs of its frames were delivered, so a frame that it has folded
+is not folded twice.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.advertisement import Coordinate, Tick
+from schemas.advertisement import Advertisement, Coordinate, CounterReset, Tick
 from schemas.codec import encode
-from schemas.frame import Frame, tick_time
-from schemas.topics import ADVERTISEMENTS
+from schemas.frame import KNOWN_SUFFIXES, Frame, frame_key, tick_time
+from schemas.gateway import GatewayChange
+from schemas.topics import ADVERTISEMENTS, GATEWAYS
 from streams import metrics
 from streams.dead_letters import dead_letter
 from streams.engine import States, Work
-from streams.formats import decode_frame
-from streams.log_position import KEY, LogPosition
+from streams.formats import DecodedFrame, decode_frame
+from streams.gateways.fold import fold_frame, fold_tick, joined, record_of
+from streams.gateways.native import due
+from streams.gateways.state import KEY_PREFIX, GatewayMemory, dump, load
+from streams.log_position import KEY, LogPosition, revision_of
 from streams.places import Places
+
+Changed = dict[bytes, GatewayMemory]
+_MAX_NUMBER = 1 << 53
 
 
 @dataclass(slots=True)
@@ -24,13 +37,29 @@ class DecodeStage:
     keys: Callable[[], Mapping[str, bytes]]
 
     def fold(self, records: list[Any], states: States, partition: int) -> Work:
-        """Forward one batch of raw records; remembers how far it came."""
-        work, keys = Work(), self.keys()
+        """Forward one batch of raw records; remembers its gateways, and last how far it came."""
+        work, keys, changed = Work(), self.keys(), Changed()
         position = LogPosition.load(states.get(KEY))
         for record in records:
-            self._decode(record, position.epoch, keys, work)
-        position = LogPosition(position.epoch, records[-1].offset + 1)
+            try:
+                ticked_at = tick_time(record.headers)
+                frame = Frame.from_record(record.value, record.headers) if ticked_at is None else None
+                if not 0 <= (frame.received_at if frame else ticked_at or 0) < _MAX_NUMBER:
+                    raise ValueError("received-at that no clock shows")
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                # not written by a bridge: whatever its headers are, it must not end the worker again and again
+                self._bury(record, "bad_record", repr(error), work)
+                continue
+            at = Coordinate(position.epoch, record.partition, record.offset, 0)
+            if frame is not None:
+                self._decode(record, frame, at, keys, states, changed, work)
+            elif ticked_at is not None:
+                position = position.ticked(ticked_at)
+                self._tick(ticked_at, position.listening_since, at, states, changed, work)
+        position = LogPosition(position.epoch, records[-1].offset + 1, position.tick, position.listening_since)
         states[KEY] = position
+        work.changed = {key: dump(memory) for key, memory in changed.items()}
+        # last: a recovered position is then never ahead of the gateways' states
         work.changed[KEY] = position.dump()
         return work
 
@@ -40,35 +69,95 @@ class DecodeStage:
 
     def begin_epoch(self, states: States, end: int) -> int:
         """The log lost its tail and goes on at `end`: its offsets mean something else from here on."""
-        position = LogPosition(LogPosition.load(states.get(KEY)).epoch + 1, end)
+        before = LogPosition.load(states.get(KEY))
+        position = LogPosition(before.epoch + 1, end, before.tick, before.listening_since)
         states[KEY] = position
         return position.epoch
 
-    def _decode(self, record: Any, epoch: int, keys: Mapping[str, bytes], work: Work) -> None:
-        try:
-            ticked_at = tick_time(record.headers)
-            if ticked_at is not None:
-                self._forward_tick(Tick(ticked_at, Coordinate(epoch, record.partition, record.offset, 0)), work)
+    def _decode(
+        self,
+        record: Any,
+        frame: Frame,
+        at: Coordinate,
+        keys: Mapping[str, bytes],
+        states: States,
+        changed: Changed,
+        work: Work,
+    ) -> None:
+        memory, key, revision = None, b"", revision_of(at.epoch, at.offset)
+        if _has_gateway_prefix(frame.topic):
+            key = KEY_PREFIX + frame_key(frame.topic)
+            memory = load(states.get(key), key[len(KEY_PREFIX) :])
+            if memory.revision >= revision:
+                metrics.FRAMES_FENCED.inc()
                 return
-            frame = Frame.from_record(record.value, record.headers)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            # not written by a bridge: whatever its headers are, it must not end the worker again and again
-            self._bury(record, "bad_record", repr(error), work)
-            return
-        decoded = decode_frame(frame, keys, epoch=epoch, partition=record.partition, offset=record.offset)
+        skew = memory.skew.correction if memory else 0
+        decoded = decode_frame(frame, keys, epoch=at.epoch, partition=at.partition, offset=at.offset, skew_ms=skew)
         metrics.FRAMES.inc()
-        for advertisement in decoded.advertisements:
+        if memory is None or not decoded.gateway:
+            self._send(decoded.advertisements, work)
+        else:
+            memory.revision = revision
+            states[key] = changed[key] = memory
+            folded = fold_frame(memory, frame, decoded, at)
+            self._send(folded.advertisements, work)
+            if folded.too_late:
+                metrics.NATIVE_TOO_LATE.inc(folded.too_late)
+            if folded.changed:
+                self._publish(memory, work)
+        for sensor in decoded.resets:
+            reset = CounterReset(sensor, frame.received_at, at)
+            work.outputs.append(self.places.output(ADVERTISEMENTS, sensor.encode(), encode(reset)))
+        self._reject(record, decoded, work)
+
+    def _tick(
+        self, time: int, listening_since: int, at: Coordinate, states: States, changed: Changed, work: Work
+    ) -> None:
+        """Every gateway hears the clock: what waited long enough goes on, who fell silent or spoke again is told."""
+        changes: list[GatewayChange] = []
+        advertisements: list[Advertisement] = []
+        revision = revision_of(at.epoch, at.offset)
+        for key in [key for key in states if key.startswith(KEY_PREFIX)]:
+            memory = states[key] = load(states[key], key[len(KEY_PREFIX) :])
+            if memory.revision >= revision:
+                continue
+            packets = due(memory.native, time)
+            if packets:
+                first = Coordinate(at.epoch, at.partition, at.offset, len(advertisements))
+                advertisements += joined(memory, packets, first)
+            told = fold_tick(memory, time, listening_since)
+            changes += told
+            if packets or told or memory.unpublished:
+                memory.revision = revision
+                changed[key] = memory
+                self._publish(memory, work)
+        self._send(advertisements, work)
+        tick = Tick(time, at, tuple(changes))
+        work.outputs += self.places.everywhere(ADVERTISEMENTS, b"", encode(tick))
+
+    def _send(self, advertisements: Sequence[Advertisement], work: Work) -> None:
+        for advertisement in advertisements:
             key = advertisement.sensor.encode()
             work.outputs.append(self.places.output(ADVERTISEMENTS, key, encode(advertisement)))
             metrics.ADVERTISEMENTS.labels(advertisement.format).inc()
-        if decoded.rejected:  # the frame's bytes once, however many of its elements are bad
+
+    def _publish(self, memory: GatewayMemory, work: Work) -> None:
+        work.outputs.append(self.places.output(GATEWAYS, memory.prefix.encode(), encode(record_of(memory))))
+
+    def _reject(self, record: Any, decoded: DecodedFrame, work: Work) -> None:
+        """The frame's bytes once, however many of its elements are bad."""
+        if decoded.rejected:
             first, *others = decoded.rejected
             detail = "; ".join([first.detail, *(f"{other.reason} {other.detail}" for other in others)])
             self._bury(record, first.reason, detail, work)
 
-    def _forward_tick(self, tick: Tick, work: Work) -> None:
-        work.outputs += self.places.everywhere(ADVERTISEMENTS, b"", encode(tick))
-
     def _bury(self, record: Any, reason: str, detail: str, work: Work) -> None:
         metrics.DEAD_LETTERS.labels("decode", reason).inc()
         work.outputs.append(dead_letter(self.places, record, "decode", reason, detail))
+
+
+def _has_gateway_prefix(topic: str) -> bool:
+    """Whether the record key is a gateway's: not for scripts with topics of their own, nor for answers to others."""
+    if topic.endswith("/rpc") and not topic.endswith("/events/rpc"):
+        return topic.startswith("bluflow/")
+    return topic.endswith(KNOWN_SUFFIXES) or "/status/" in topic

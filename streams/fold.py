@@ -1,42 +1,104 @@
-"""One advertisement into one sensor's state: fence, copies, unique time, newest values. Pure: no clock, no Kafka."""
+"""One advertisement into one sensor's state: fence, copies, counters, unique time, newest values. Pure: no clock."""
 
-from schemas.advertisement import Advertisement
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from schemas.advertisement import Advertisement, CounterReset
+from schemas.freshness import INTERVAL_MS
 from schemas.reading import Latest, LatestValue, Reading, Reception
-from streams.deduplicate import find_packet, packet_id_of, remember
+from streams.counters import COUNTER_RESET, judge
+from streams.deduplicate import NATIVE, find_packet, gateway_mark, packet_id_of, remember
+from streams.freshness import hear
 from streams.sensor_state import Newest, Packet, SensorState
+from streams.windows import LATE_FOR_WINDOWS, add
 
 MAX_RECEPTIONS = 32
+_MAX_HEARD_BY = 8
+
+# accept: a packet's first copy. drop: a copy by a gateway that brought the packet before. merge: a copy by another.
+# drop_replay: its encryption counter is one that had its time.
+Outcome = Literal["accept", "drop", "merge", "drop_replay"]
 
 
-def is_folded(state: SensorState, advertisement: Advertisement) -> bool:
-    """Whether the fence says that this advertisement, or a later one of its raw partition, was folded already."""
-    at = advertisement.at
+class Folded(NamedTuple):
+    """What became of an advertisement; the reading if it was accepted."""
+
+    reading: Reading | None
+    outcome: Outcome
+
+
+def is_folded(state: SensorState, record: Advertisement | CounterReset) -> bool:
+    """Whether the fence says that this record, or a later one of its raw partition, was folded already."""
+    at = record.at
     fence = state.fences.get(at.partition)
     return fence is not None and (at.epoch, at.offset, at.index) <= fence
 
 
-def fold(state: SensorState, advertisement: Advertisement, watermark: int = 0) -> tuple[SensorState, Reading | None]:
-    """The state with the advertisement in it (changed in place), and the reading if this was the first copy.
+def fold(
+    state: SensorState,
+    advertisement: Advertisement,
+    watermark: int = 0,
+    ticked: int = 0,
+    interval_ms: int = INTERVAL_MS,
+) -> Folded:
+    """Put the advertisement into the state, in place, and say what became of it. Call it if `is_folded` denies it.
 
-    `watermark` says how far the stream has come (unix milliseconds): older packets are forgotten. Call it only for what
-    `is_folded` denies.
+    `watermark` says how far the stream has come: older packets are forgotten. `ticked` is the newest tick of the
+    advertisement's own raw partition: it tells what is late, in every interleaving of partitions alike. Both in unix
+    milliseconds, 0 if there was none. `interval_ms`: how often the sensor is expected to speak.
     """
-    at = advertisement.at
-    # begins at the clock, so that a state which had to begin anew is above what readers hold of the old one
-    state.revision = state.revision + 1 if state.revision else advertisement.received_at
-    state.fences[at.partition] = (at.epoch, at.offset, at.index)
-    _count_reception(state, advertisement)
-    if find_packet(state.packets, advertisement):
-        return state, None
-    reading = _reading(advertisement, _unique_time(state, advertisement.measured_at))
-    state.packets = remember(
-        state.packets,
-        Packet(reading.packet_id, reading.counter, reading.measured_at, reading.received_at, advertisement.values),
-        watermark,
+    _step(state, advertisement)
+    mark = gateway_mark(advertisement.gateway)
+    packet = find_packet(state.packets, advertisement)
+    if packet is not None:
+        _heard(state, advertisement, ticked, interval_ms)
+        if mark in packet.heard_by:
+            return Folded(None, "drop")
+        if len(packet.heard_by) < _MAX_HEARD_BY:
+            packet.heard_by.append(mark)
+        return Folded(None, "merge")
+    flags = advertisement.flags
+    if advertisement.encrypted:
+        known = any(packet.counter == advertisement.counter for packet in state.packets)
+        judgement, state.counters = judge(state.counters, advertisement, known=known)
+        if judgement == "refused":
+            return Folded(None, "drop_replay")
+        if judgement == "repeated":
+            return Folded(None, "drop")  # whoever recorded it may send it: it does not say that the sensor lives
+        if judgement == "reset":
+            flags += (COUNTER_RESET,)
+    _heard(state, advertisement, ticked, interval_ms)
+    reading = _reading(advertisement, _unique_time(state, advertisement.measured_at), flags)
+    if not add(state.windows, reading, ticked):
+        reading = msgspec.structs.replace(reading, flags=(*flags, LATE_FOR_WINDOWS))
+    packet = Packet(
+        reading.packet_id,
+        reading.counter,
+        reading.measured_at,
+        reading.received_at,
+        advertisement.values,
+        [mark],
+        advertisement.format == NATIVE,
     )
+    state.packets = remember(state.packets, packet, watermark)
     state.readings += 1
     _update_newest(state, reading)
-    return state, reading
+    return Folded(reading, "accept")
+
+
+def forget_counter(state: SensorState, reset: CounterReset) -> None:
+    """The operator's word: the sensor's next packet sets its counter. Call it only for what `is_folded` denies."""
+    _step(state, reset)
+    state.counters = None
+
+
+def _step(state: SensorState, record: Advertisement | CounterReset) -> None:
+    """One revision and one place in the log further."""
+    # begins at the clock, so that a state which had to begin anew is above what readers hold of the old one
+    state.revision = state.revision + 1 if state.revision else record.received_at
+    at = record.at
+    state.fences[at.partition] = (at.epoch, at.offset, at.index)
 
 
 def latest_of(sensor: str, state: SensorState) -> Latest:
@@ -60,11 +122,12 @@ def latest_of(sensor: str, state: SensorState) -> Latest:
     )
 
 
-def _count_reception(state: SensorState, advertisement: Advertisement) -> None:
+def _heard(state: SensorState, advertisement: Advertisement, ticked: int, interval_ms: int) -> None:
     """Every copy tells that the sensor lives and who hears it; late ones tell it of their own time only."""
-    known = advertisement.time_source != "unknown"
-    if known and (state.last_seen is None or advertisement.measured_at > state.last_seen):
-        state.last_seen = advertisement.measured_at
+    if advertisement.time_source != "unknown":
+        hear(state.silence, advertisement.gateway, advertisement.measured_at, ticked, interval_ms)
+        if state.last_seen is None or advertisement.measured_at > state.last_seen:
+            state.last_seen = advertisement.measured_at
     held = state.receptions.get(advertisement.gateway)
     if held is None:
         if len(state.receptions) >= MAX_RECEPTIONS:
@@ -83,7 +146,7 @@ def _unique_time(state: SensorState, measured_at: int) -> int:
     return measured_at
 
 
-def _reading(advertisement: Advertisement, measured_at: int) -> Reading:
+def _reading(advertisement: Advertisement, measured_at: int, flags: tuple[str, ...]) -> Reading:
     values = {name: value for name, value in advertisement.values.items() if name != "packet_id"}
     return Reading(
         sensor=advertisement.sensor,
@@ -97,7 +160,7 @@ def _reading(advertisement: Advertisement, measured_at: int) -> Reading:
         rssi=advertisement.rssi,
         packet_id=packet_id_of(advertisement),
         counter=advertisement.counter,
-        flags=advertisement.flags,
+        flags=flags,
     )
 
 

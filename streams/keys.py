@@ -5,13 +5,14 @@ from pathlib import Path
 
 import yaml
 
+from runtime.settings import SettingsError
 from schemas.address import normalise_mac
 
 _KEY_BYTES = 16
 _LONGEST_MAC = 20
 
 
-class InvalidKeys(ValueError):
+class InvalidKeys(SettingsError):
     """A secrets file that cannot be used: one line that names the file and the MAC, never a key."""
 
 

@@ -1,31 +1,58 @@
-"""Decode's state: how far a raw partition was forwarded, and in which epoch of its log."""
+"""Decode's state of a raw partition: how far it was forwarded, in which epoch of its log, and its newest tick."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from schemas.freshness import PIPELINE_BEHIND_MS
 
 KEY = b"raw"
 _OFFSET_BITS = 44  # 17 trillion offsets, a million epochs
 
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(tuple[int, int]).decode
+
 
 @dataclass(frozen=True, slots=True)
 class LogPosition:
-    """`next_offset` is the first raw offset not yet forwarded; `epoch` counts lost tails of the log."""
+    """`next_offset` is the first raw offset not yet forwarded; `epoch` counts lost tails of the log.
+
+    `tick` is the newest tick, `listening_since` the one since which ticks have come without a gap: before it nobody
+    listened, so nobody can be called silent for it. Both in unix milliseconds, 0 if there was none.
+    """
 
     epoch: int = 0
     next_offset: int = 0
+    tick: int = 0
+    listening_since: int = 0
 
     @property
     def revision(self) -> int:
         """Orders positions: a later epoch first, then a later offset."""
-        return self.epoch << _OFFSET_BITS | self.next_offset
+        return revision_of(self.epoch, self.next_offset - 1)
+
+    def ticked(self, time: int) -> "LogPosition":
+        """The position after a tick of that time (unix milliseconds); one that goes back changes nothing."""
+        if time <= self.tick:
+            return self
+        listened = self.tick and time - self.tick <= PIPELINE_BEHIND_MS
+        return replace(self, tick=time, listening_since=self.listening_since if listened else time)
 
     def dump(self) -> bytes:
-        """Eight bytes: the revision is the whole state."""
-        return self.revision.to_bytes(8, "big")
+        """Revision (8 bytes), then MessagePack."""
+        return self.revision.to_bytes(8, "big") + _encode((self.tick, self.listening_since))
 
     @classmethod
     def load(cls, value: "bytes | LogPosition | None") -> "LogPosition":
         """Of a table's value, as recovered or as held; a partition never seen starts at 0."""
         if isinstance(value, LogPosition):
             return value
-        revision = int.from_bytes(value or b"", "big")
-        return cls(revision >> _OFFSET_BITS, revision & (1 << _OFFSET_BITS) - 1)
+        value = value or b""
+        revision = int.from_bytes(value[:8], "big")
+        times = _decode(value[8:]) if value[8:] else (0, 0)  # older values are the revision alone
+        return cls(revision >> _OFFSET_BITS, revision & (1 << _OFFSET_BITS) - 1, *times)
+
+
+def revision_of(epoch: int, offset: int) -> int:
+    """The revision of a state that has folded the record at that place; grows with the log."""
+    return epoch << _OFFSET_BITS | offset + 1

@@ -4,6 +4,12 @@ from prometheus_client import Counter, Gauge
 
 # frames that decode looked at
 FRAMES = Counter("bluflow_streams_frames_total", "Raw frames decoded")
+# frames that came again after a restart and were skipped: their gateway's state had folded them
+FRAMES_FENCED = Counter("bluflow_streams_frames_fenced_total", "Raw frames already folded, skipped")
+# values of native components that nobody could name in time: the gateway's components were not known
+NATIVE_TOO_LATE = Counter(
+    "bluflow_streams_native_too_late_total", "Native values dropped for want of the components map"
+)
 # advertisements that decode sent on, by the adapter that understood the frame
 ADVERTISEMENTS = Counter("bluflow_streams_advertisements_total", "Advertisements sent on", ["format"])
 # packets seen for the first time
@@ -25,3 +31,11 @@ STATES = Gauge("bluflow_streams_states", "States held", ["table"])
 STALE_STATES = Gauge("bluflow_streams_stale_states", "Older values refused at recovery", ["table"])
 # the newest clock that came through the stream
 TICK = Gauge("bluflow_streams_tick_timestamp_seconds", "Newest tick folded")
+# readings that came when their windows were final
+LATE_READINGS = Counter("bluflow_streams_late_readings_total", "Readings too late for their windows")
+# encryption counters that began anew
+COUNTER_RESETS = Counter("bluflow_streams_counter_resets_total", "Encryption counters taken to begin anew")
+# windows published, open ones too
+AGGREGATES = Counter("bluflow_streams_aggregates_total", "Aggregates written")
+# sensors that fell silent or spoke again
+TRANSITIONS = Counter("bluflow_streams_transitions_total", "Changes of freshness", ["freshness", "cause"])

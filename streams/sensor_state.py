@@ -4,18 +4,26 @@ import msgspec
 
 from schemas.advertisement import TimeSource, Values
 from schemas.reading import LatestValue, Reception
+from streams.counters import Counters
+from streams.freshness import Silence
+from streams.windows import Windows
 
-VERSION = 1
+VERSION = 2
 
 
 class Packet(msgspec.Struct, array_like=True):
-    """A packet that was accepted lately, so that its copies are known. Times in unix milliseconds."""
+    """A packet that was accepted lately, so that its copies are known. Times in unix milliseconds.
+
+    `heard_by`: short marks of the gateways that brought it. `native`: a gateway decoded it itself.
+    """
 
     packet_id: int | None
     counter: int | None
     measured_at: int
     received_at: int
     values: Values
+    heard_by: list[int] = []
+    native: bool = False
 
 
 class Newest(msgspec.Struct, array_like=True):
@@ -41,6 +49,10 @@ class SensorState(msgspec.Struct, array_like=True):
     readings: int = 0
     values: dict[str, LatestValue] = {}
     receptions: dict[str, Reception] = {}
+    # since version 2
+    counters: Counters | None = None
+    silence: Silence = msgspec.field(default_factory=Silence)
+    windows: Windows = msgspec.field(default_factory=Windows)
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -66,7 +78,12 @@ def load(value: "bytes | SensorState | None") -> SensorState:
 
 
 def migrate(state: SensorState) -> SensorState:
-    """From any older version to this one. There is none yet."""
+    """From any older version to this one."""
     if state.version > VERSION:
         raise UnknownVersion(f"state of version {state.version}, this bluflow knows {VERSION}: do not go back")
+    if state.version == 1:
+        # a sensor that fell silent before the change must be called silent after it
+        if state.last_seen is not None and state.newest is not None:
+            state.silence.hearings[state.newest.gateway] = [state.last_seen]
+        state.version = 2
     return state

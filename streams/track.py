@@ -1,25 +1,40 @@
-"""Stage 2, advertisements -> readings and latest: one state a sensor, folded in log order."""
+"""Stage 2, advertisements -> readings, latest, aggregates, freshness: one state a sensor, folded in log order.
 
+All that a batch gives is a function of the records before it in this partition and of the registry, never of where a
+batch ends, so that a redelivery repeats it. Ticks wake the sensors that have something to do; nothing else does.
+"""
+
+import logging
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from schemas.address import normalise_mac
 from schemas.advertisement import Advertisement, CounterReset, Tick
+from schemas.aggregate import Aggregate
 from schemas.codec import decode_advertisement, encode
+from schemas.gateway import Clock
 from schemas.reading import Reading
-from schemas.topics import LATEST, RAW_FRAMES, READINGS
-from streams import metrics
+from schemas.registry import Registry
+from schemas.topics import AGGREGATES, CLOCK, FRESHNESS, LATEST, RAW_FRAMES, READINGS
+from streams import freshness, metrics, windows
+from streams.counters import COUNTER_RESET
 from streams.dead_letters import dead_letter
 from streams.engine import States, Work
-from streams.fold import fold, is_folded, latest_of
+from streams.fold import fold, forget_counter, is_folded, latest_of
+from streams.freshness import JUDGED_AFTER_MS
 from streams.places import Places
+from streams.schedule import Schedule
 from streams.sensor_state import SensorState, dump, load
 from streams.watermark import KEY, Watermark
 
+log = logging.getLogger("streams.track")
+
 MAX_VALUES_BYTES = 1024  # a state holds 512 packets and must stay below a broker's usual limit of 1 MB a record
 _MAX_NUMBER = 1 << 53
+_SENSOR = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}").fullmatch
 _pack = msgspec.msgpack.Encoder().encode
 
 
@@ -31,7 +46,7 @@ def read_advertisement(value: bytes) -> Advertisement | Tick | CounterReset:
     """The record. Raises Unreadable, here and not in a fold: what fails there ends the worker, again and again."""
     try:
         read: Advertisement | Tick | CounterReset = decode_advertisement(value)
-        if not isinstance(read, Tick) and normalise_mac(read.sensor) != read.sensor:
+        if not isinstance(read, Tick) and not _SENSOR(read.sensor):
             raise ValueError(f"not a sensor's id: {read.sensor[:40]!r}")
         if isinstance(read, Advertisement):
             if len(_pack(read.values)) > MAX_VALUES_BYTES:
@@ -48,60 +63,173 @@ def read_advertisement(value: bytes) -> Advertisement | Tick | CounterReset:
     return read
 
 
+_MANY_HEARINGS = 4  # of one gateway, until a fold lets go of those that are over
+_NOBODY = Registry()
+
+
 @dataclass(slots=True)
 class TrackStage:
-    """Folds batches of one advertisements partition."""
+    """Folds batches of one advertisements partition. `registry()` gives the registry as it is now."""
 
     places: Places
+    registry: Callable[[], Registry] = lambda: _NOBODY
 
     def fold(self, records: list[Any], states: States, partition: int) -> Work:
         """One batch into the states of its partition. `latest` is written once a sensor and batch."""
-        work, changed = Work(), dict[bytes, SensorState]()
-        spoke: set[bytes] = set()
-        watermark = states[KEY] = Watermark.load(states.get(KEY), self.places.count(RAW_FRAMES))
-        revision = watermark.revision
+        batch = Batch(self.places, self.registry(), states, partition)
         for record in records:
-            advertisement = self._read(record, watermark, work)
-            if isinstance(advertisement, Advertisement):
-                key = advertisement.sensor.encode()
-                reading = self._track(key, advertisement, watermark.time, states, changed)
-                if reading:
-                    work.outputs.append(self.places.output(READINGS, key, encode(reading)))
-                    spoke.add(key)
-        for key in spoke:
-            work.outputs.append(self.places.output(LATEST, key, encode(latest_of(key.decode(), changed[key]))))
-        work.changed = {key: dump(state) for key, state in changed.items()}
-        if watermark.revision != revision:
-            # last: a recovered watermark is then never ahead of the states, and no packet forgotten too early
-            work.changed[KEY] = watermark.dump()
-        return work
+            batch.take(record)
+        return batch.finish()
 
-    def _read(self, record: Any, watermark: Watermark, work: Work) -> Advertisement | Tick | CounterReset | None:
+
+class Batch:
+    """One batch of one partition on its way through the fold."""
+
+    def __init__(self, places: Places, registry: Registry, states: States, partition: int) -> None:
+        self._places, self._registry, self._states, self._partition = places, registry, states, partition
+        self._work, self._changed, self._spoke = Work(), dict[bytes, SensorState](), set[bytes]()
+        self._watermark: Watermark = Watermark.load(states.get(KEY), places.count(RAW_FRAMES))
+        states[KEY] = self._watermark
+        self._schedule = self._watermark.schedule = self._watermark.schedule or self._make_schedule()
+        if self._schedule.registry is not registry:
+            self._follow_registry(self._schedule.registry)
+        self._began = self._now = self._watermark.time
+        self._revision = self._watermark.revision
+
+    def take(self, record: Any) -> None:
+        """Fold one record."""
         try:
             read = read_advertisement(record.value or b"")
         except Unreadable as error:
-            metrics.DEAD_LETTERS.labels("track", "undecodable").inc()
-            work.outputs.append(dead_letter(self.places, record, "track", "undecodable", str(error)))
-            return None
+            self._bury(record, "undecodable", str(error))
+            return
         if isinstance(read, Tick):
-            metrics.TICK.set(read.time / 1000)
-            watermark.saw(read.at.partition, read.time)
-        else:
-            watermark.saw(read.at.partition, read.received_at)
-        return read
-
-    def _track(
-        self,
-        key: bytes,
-        advertisement: Advertisement,
-        watermark: int,
-        states: States,
-        changed: dict[bytes, SensorState],
-    ) -> Reading | None:
-        state = states[key] = load(states.get(key))
-        if is_folded(state, advertisement):
+            self._tick(read)
+            return
+        key = read.sensor.encode()
+        state = self._states[key] = load(self._states.get(key))
+        if is_folded(state, read):
             metrics.FENCED.inc()
-            return None
-        changed[key], reading = fold(state, advertisement, watermark)
-        (metrics.READINGS if reading else metrics.COPIES).inc()
-        return reading
+            return
+        self._changed[key] = state
+        if isinstance(read, Advertisement):
+            self._advertisement(key, state, read, record)
+        else:
+            forget_counter(state, read)
+            log.warning(
+                "counter of %s forgotten at an operator's word", read.sensor, extra=_origin(record, read.sensor)
+            )
+
+    def finish(self) -> Work:
+        """What the batch gives, the watermark last: recovered, it is then never ahead of the states."""
+        work = self._work
+        for key in self._spoke:
+            work.outputs.append(self._places.output(LATEST, key, encode(latest_of(key.decode(), self._changed[key]))))
+        work.changed = {key: dump(state) for key, state in self._changed.items()}
+        if self._now > self._began:
+            key = b"%d" % self._partition
+            work.outputs.append(self._places.output(CLOCK, key, encode(Clock(self._partition, self._now))))
+        if self._watermark.revision != self._revision:
+            work.changed[KEY] = self._watermark.dump()
+        return work
+
+    def _advertisement(self, key: bytes, state: SensorState, advertisement: Advertisement, record: Any) -> None:
+        ticked, interval = self._watermark.ticked(advertisement.at.partition), self._interval(advertisement.sensor)
+        reading, outcome = fold(state, advertisement, self._now, ticked, interval)
+        if outcome == "drop_replay":
+            self._bury(record, "counter_replayed", f"{advertisement.sensor} counter {advertisement.counter}")
+            return
+        if len(state.silence.hearings.get(advertisement.gateway, ())) > _MANY_HEARINGS:
+            freshness.tidy(state.silence, self._now - JUDGED_AFTER_MS, self._watermark.listening, interval)
+        if state.silence.freshness != "fresh":  # else it is on the schedule, with a deadline that hearings only put off
+            self._wake_for(key, advertisement.measured_at)
+        if reading is None:
+            metrics.COPIES.inc()
+            return
+        metrics.READINGS.inc()
+        self._work.outputs.append(self._places.output(READINGS, key, encode(reading)))
+        self._spoke.add(key)
+        if reading.flags:
+            self._note_flags(reading, record)
+        if self._now >= state.windows.published + windows.PUBLISHED_EVERY_MS:
+            self._publish(key, windows.settle(reading.sensor, state.windows, self._now, state.revision))
+            self._schedule.put(key, windows.final_at(reading.measured_at))
+        else:
+            self._schedule.put(key, windows.next_publication(state.windows, reading.measured_at))
+
+    def _tick(self, tick: Tick) -> None:
+        """The clock goes on; whoever is due by then fell silent, spoke again, or has windows to publish."""
+        metrics.TICK.set(tick.time / 1000)
+        self._watermark.saw(tick.at.partition, tick.time, tick.gateways)
+        now = self._watermark.time
+        if now == self._now:
+            return
+        self._now = now
+        for key in self._schedule.pop(now):
+            self._settle(key, now)
+        self._watermark.forget()
+
+    def _settle(self, key: bytes, now: int) -> None:
+        state, sensor = load(self._states.get(key)), key.decode()
+        transitions, again = freshness.settle(
+            sensor, state.silence, now - JUDGED_AFTER_MS, self._watermark.listening, self._interval(sensor)
+        )
+        # readers take only a higher revision: what a tick makes of a sensor is one more
+        aggregates = windows.settle(sensor, state.windows, now, state.revision + 1)
+        if transitions or aggregates:
+            state.revision += 1
+            self._states[key] = self._changed[key] = state
+        for transition in transitions:
+            metrics.TRANSITIONS.labels(transition.freshness, transition.cause or "").inc()
+            self._work.outputs.append(self._places.output(FRESHNESS, key, encode(transition)))
+        self._publish(key, aggregates)
+        self._wake_for(key, again)
+        self._schedule.put(key, windows.wake(state.windows))
+
+    def _publish(self, key: bytes, aggregates: list[Aggregate]) -> None:
+        for aggregate in aggregates:
+            self._work.outputs.append(self._places.output(AGGREGATES, aggregate.key, encode(aggregate), by=key))
+        metrics.AGGREGATES.inc(len(aggregates))
+
+    def _note_flags(self, reading: Reading, record: Any) -> None:
+        if windows.LATE_FOR_WINDOWS in reading.flags:
+            metrics.LATE_READINGS.inc()
+        if COUNTER_RESET in reading.flags:
+            metrics.COUNTER_RESETS.inc()
+            origin = _origin(record, reading.sensor)
+            log.warning("%s counts anew from %s: a new battery", reading.sensor, reading.counter, extra=origin)
+
+    def _bury(self, record: Any, reason: str, detail: str) -> None:
+        metrics.DEAD_LETTERS.labels("track", reason).inc()
+        self._work.outputs.append(dead_letter(self._places, record, "track", reason, detail))
+
+    def _interval(self, sensor: str) -> int:
+        return self._registry.entry(sensor).interval_ms
+
+    def _wake_for(self, key: bytes, time: int | None) -> None:
+        """The machine of freshness runs behind the watermark."""
+        self._schedule.put(key, None if time is None else time + JUDGED_AFTER_MS)
+
+    def _make_schedule(self) -> Schedule:
+        """Of all states as recovered; they are not kept decoded, most may not speak for long."""
+        entries = []
+        for key, value in self._states.items():
+            if key != KEY:
+                state = load(value)
+                silent = freshness.wake(state.silence, self._interval(key.decode()))
+                times = (windows.wake(state.windows), None if silent is None else silent + JUDGED_AFTER_MS)
+                entries += [(time, key) for time in times if time is not None]
+        return Schedule(entries, self._registry)
+
+    def _follow_registry(self, before: Registry) -> None:
+        """Whoever is expected in another rhythm now is looked at with the next tick."""
+        self._schedule.registry = self._registry
+        for sensor in {*before.entries, *self._registry.entries}:
+            key = sensor.encode()
+            if key in self._states and before.entry(sensor).interval_ms != self._interval(sensor):
+                self._schedule.put(key, 0)
+
+
+def _origin(record: Any, sensor: str) -> dict[str, str]:
+    """What a log line about the record says of it."""
+    return {"origin": f"{record.topic}:{record.partition}:{record.offset}", "sensor": sensor}

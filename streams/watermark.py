@@ -1,45 +1,112 @@
-"""How far the stream has come: for each raw partition the newest arrival seen, and the least of them. Pure.
+"""How far the stream has come: the newest tick of each raw partition, and the least of them. Pure.
 
-Arrivals at the bridge grow within a raw partition, so the least one tells what can no longer come.
+Only ticks move it: frames that waited for the bridge arrive at once, and no tick comes before they are through. Beside
+it stands what ticks tell: when nobody listened, and which gateways are silent.
 """
+
+from collections.abc import Sequence
 
 import msgspec
 
+from schemas.freshness import PIPELINE_BEHIND_MS
+from schemas.gateway import GatewayChange
+from streams.freshness import GAPS_COUNT_MS, JUDGED_AFTER_MS, Listening
+from streams.schedule import Schedule
+
 KEY = b"watermark"  # no sensor is called that
+MAX_SILENT = 10_000  # gateways; beyond, who fell silent longest ago is forgotten
+_HOUR_MS = 3_600_000
+
+
+class _Stored(msgspec.Struct, array_like=True):
+    ticks: dict[int, int]
+    gaps: list[tuple[int, int]]
+    silences: dict[str, list[list[int]]]
+
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(dict[int, int]).decode
+# the first version was the ticks alone
+_decode = msgspec.msgpack.Decoder(_Stored | dict[int, int]).decode
 
 
 class Watermark:
-    """Of one advertisements partition. Times in unix milliseconds."""
+    """Of one advertisements partition. Times in unix milliseconds. `schedule` is memory only: None until it is made."""
 
-    def __init__(self, raw_partitions: int, arrivals: dict[int, int] | None = None) -> None:
+    def __init__(self, raw_partitions: int, ticks: dict[int, int] | None = None) -> None:
         self._raw_partitions = raw_partitions
-        self._arrivals = arrivals or {}
+        self._ticks = ticks or {}
+        self._gaps: list[tuple[int, int]] = []
+        self._silences: dict[str, list[list[int]]] = {}
+        self.schedule: Schedule | None = None
 
     @property
     def revision(self) -> int:
-        """Grows with every change: arrivals never go back."""
-        return sum(self._arrivals.values())
+        """Grows with every change: ticks never go back."""
+        return sum(self._ticks.values())
 
-    def saw(self, raw_partition: int, received_at: int) -> None:
-        """An advertisement or tick of that raw partition came through."""
-        if received_at > self._arrivals.get(raw_partition, 0):
-            self._arrivals[raw_partition] = received_at
+    def saw(self, raw_partition: int, tick: int, changes: Sequence[GatewayChange] = ()) -> None:
+        """A tick of that raw partition came through. One that is not newer than the last says nothing."""
+        before = self._ticks.get(raw_partition, 0)
+        if tick <= before:
+            return
+        self._ticks[raw_partition] = tick
+        if before and tick - before > PIPELINE_BEHIND_MS and (before, tick) not in self._gaps:
+            self._gaps.append((before, tick))
+        for change in changes:
+            self._note(change, tick)
+
+    def _note(self, change: GatewayChange, tick: int) -> None:
+        held = self._silences.get(change.gateway)
+        if change.silent:
+            if held is None:
+                if len(self._silences) >= MAX_SILENT:
+                    del self._silences[min(self._silences, key=lambda name: self._silences[name][-1][0])]
+                held = self._silences[change.gateway] = []
+            if not held or held[-1][2]:
+                held.append([change.at, tick, 0])
+        elif held and not held[-1][2]:
+            held[-1][2] = change.at
 
     @property
     def time(self) -> int:
         """Everything that arrived before this has come through; 0 until every raw partition has been heard of."""
-        return min(self._arrivals.values()) if len(self._arrivals) >= self._raw_partitions else 0
+        return min(self._ticks.values()) if len(self._ticks) >= self._raw_partitions else 0
+
+    def ticked(self, raw_partition: int) -> int:
+        """The newest tick of that raw partition; 0 if none came."""
+        return self._ticks.get(raw_partition, 0)
+
+    @property
+    def listening(self) -> Listening:
+        """What ticks told of the bridge and the gateways."""
+        return Listening(self._gaps, self._silences)
+
+    def forget(self) -> None:
+        """Let go of what no deadline ahead can ask for. To be called when all deadlines up to now are done."""
+        now = self.time
+        self._gaps = [gap for gap in self._gaps if gap[1] > now - GAPS_COUNT_MS - _HOUR_MS]
+        for gateway, silences in list(self._silences.items()):
+            kept = [each for each in silences if not each[2] or each[2] > now - JUDGED_AFTER_MS]
+            if kept:
+                self._silences[gateway] = kept
+            else:
+                del self._silences[gateway]
 
     def dump(self) -> bytes:
         """Revision (8 bytes), then MessagePack."""
-        return self.revision.to_bytes(8, "big") + _encode(dict(sorted(self._arrivals.items())))
+        stored = _Stored(dict(sorted(self._ticks.items())), self._gaps, self._silences)
+        return self.revision.to_bytes(8, "big") + _encode(stored)
 
     @classmethod
     def load(cls, value: "bytes | Watermark | None", raw_partitions: int) -> "Watermark":
         """Of a table's value, as recovered or as held."""
         if isinstance(value, Watermark):
             return value
-        return cls(raw_partitions, _decode(value[8:]) if value else None)
+        if value is None:
+            return cls(raw_partitions)
+        stored = _decode(memoryview(value)[8:])
+        if isinstance(stored, dict):
+            return cls(raw_partitions, stored)
+        watermark = cls(raw_partitions, stored.ticks)
+        watermark._gaps, watermark._silences = stored.gaps, stored.silences
+        return watermark

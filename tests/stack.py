@@ -1,6 +1,7 @@
 """The whole of `bluflow run` on free ports, as its user starts it; ends with the test."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ import httpx
 import psutil
 
 from cli.child import spawn
+from cli.kafka_folder import choose
 from tests.conftest import find_free_port
 
 # what a child's command line shows, by its name on the screen
@@ -22,6 +24,7 @@ CHILDREN = {
     "worker": "streams",
     "sinks": "streams.sinks",
     "api": "api",
+    "inventory": "shelly.inventory",
 }
 
 
@@ -65,7 +68,15 @@ def until(condition: Callable[[], object], seconds: float, what: str) -> None:
 @contextmanager
 def running_stack(data: Path, **env: str) -> Iterator[Stack]:
     """Start it, wait until the API is ready, stop it with Ctrl-C at the end."""
-    names = ("RUN_KAFKA_PORT", "RUN_MQTT_PORT", "BRIDGE_PORT", "STREAMS_PORT", "SINKS_PORT", "API_PORT")
+    names = (
+        "RUN_KAFKA_PORT",
+        "RUN_MQTT_PORT",
+        "BRIDGE_PORT",
+        "STREAMS_PORT",
+        "SINKS_PORT",
+        "API_PORT",
+        "INVENTORY_PORT",
+    )
     ports = {name: find_free_port() for name in names}
     environment = {**os.environ, **{name: str(port) for name, port in ports.items()}, "BLUFLOW_DATA": str(data), **env}
     data.mkdir(exist_ok=True)
@@ -83,3 +94,4 @@ def running_stack(data: Path, **env: str) -> Iterator[Stack]:
         finally:
             supervisor.kill()
             supervisor.wait()
+            shutil.rmtree(choose(data).folder, ignore_errors=True)  # what a killed one leaves in memory

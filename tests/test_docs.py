@@ -11,8 +11,8 @@ import pytest
 import bridge.metrics
 import streams.metrics
 import streams.sinks.metrics
+from api.live import Live
 from api.metrics import Metrics
-from api.table import LatestTable
 from schemas.topics import DAY, TOPICS
 
 ROOT = Path(__file__).parents[1]
@@ -43,7 +43,7 @@ def metric_names() -> set[str]:
     assert bridge.metrics
     assert streams.metrics
     assert streams.sinks.metrics
-    registries = [prometheus_client.REGISTRY, Metrics(LatestTable(), lambda: 0, 300).registry]
+    registries = [prometheus_client.REGISTRY, Metrics(Live(), lambda: 0).registry]
     found = set()
     for registry in registries:
         for family in registry.collect():

@@ -3,8 +3,6 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -59,17 +57,22 @@ def lives(pid: int) -> bool:
         return False
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    """Return once `condition()` is true; AssertionError if it is not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.02)
-
-
 def environment(**extra: str) -> dict[str, str]:
     """Our environment without settings that would leak into a test, and `extra`."""
-    prefixes = ("BLUFLOW_", "RUN_", "BRIDGE_", "STREAMS_", "SINKS_", "API_", "BROKER", "MQTT", "SIMULATE")
+    prefixes = (
+        "BLUFLOW_",
+        "RUN_",
+        "BRIDGE_",
+        "STREAMS_",
+        "SINKS_",
+        "API_",
+        "INVENTORY_",
+        "INFLUXDB_",
+        "HISTORY",
+        "BROKER",
+        "MQTT",
+        "SIMULATE",
+    )
     return {**{key: value for key, value in os.environ.items() if not key.startswith(prefixes)}, **extra}
 
 

@@ -22,8 +22,11 @@ def test_a_port_in_use_is_named_with_the_setting_that_moves_it() -> None:
 
 
 def test_an_address_that_is_not_ours_is_refused() -> None:
-    with pytest.raises(Unusable, match=r"cannot be used \(.*\)"):
-        checks.port_is_free("mqtt", "192.0.2.7", 1883, "RUN_MQTT_PORT")
+    for host in ("192.0.2.7", "no such host"):
+        with pytest.raises(
+            Unusable, match=rf"^{host}, .* wanted by mqtt, is not one of this machine: correct RUN_LAN$"
+        ):
+            checks.port_is_free("mqtt", host, 1883, "RUN_MQTT_PORT", "RUN_LAN")
 
 
 def test_two_processes_on_one_port_are_refused() -> None:

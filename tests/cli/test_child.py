@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from cli import child
-from tests.cli.processes import journal_of, lives, pids, stand_in, wait_until
+from tests.cli.processes import journal_of, lives, pids, stand_in
+from tests.polling import until
 
 _SUPERVISE = """
 import asyncio, json, sys
@@ -30,13 +31,13 @@ def test_no_process_is_left_when_the_supervisor_is_killed(tmp_path: Path) -> Non
     arguments = [sys.executable, "-c", _SUPERVISE, json.dumps(commands), str(tmp_path)]
     supervisor = subprocess.Popen(arguments, start_new_session=True)
     try:
-        wait_until(lambda: len(journal_of(journal)) == 3)
+        until(lambda: len(journal_of(journal)) == 3, 10, "three lines")
         started = [pid for name in "abc" for pid in pids(journal, name)]
         assert all(lives(pid) for pid in started)
     finally:
         supervisor.kill()
         supervisor.wait()
-    wait_until(lambda: not any(lives(pid) for pid in started), 5)
+    until(lambda: not any(lives(pid) for pid in started), 5, "the end of all")
 
 
 def test_a_ctrl_c_in_the_terminal_reaches_only_the_parent(tmp_path: Path) -> None:
@@ -57,17 +58,17 @@ def guarded(command: list[str]) -> "subprocess.Popen[bytes]":
 def test_the_guard_ends_its_command_when_the_parent_is_gone(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     with guarded(stand_in("one", journal, on_term="ignore")) as guard:
-        wait_until(lambda: pids(journal, "one"))
+        until(lambda: pids(journal, "one"), 10, "its start")
         assert guard.stdin
         guard.stdin.close()  # what the kernel does when the parent dies
         assert guard.wait(10) == 128 + signal.SIGKILL
-    wait_until(lambda: not lives(pids(journal, "one")[0]))
+    until(lambda: not lives(pids(journal, "one")[0]), 10, "its end")
 
 
 def test_the_guard_passes_signals_on_and_the_exit_code_back(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     with guarded(stand_in("one", journal)) as guard:
-        wait_until(lambda: pids(journal, "one"))
+        until(lambda: pids(journal, "one"), 10, "its start")
         guard.terminate()
         assert guard.wait(10) == 0
     assert journal_of(journal) == ["one started", "one stopped"]
@@ -78,7 +79,7 @@ def test_the_guard_passes_signals_on_and_the_exit_code_back(tmp_path: Path) -> N
 def test_killing_a_guarded_child_kills_the_command_too(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     with guarded(stand_in("one", journal, on_term="ignore")) as guard:
-        wait_until(lambda: pids(journal, "one"))
+        until(lambda: pids(journal, "one"), 10, "its start")
         child.kill(guard)
         assert guard.wait(10) == -signal.SIGKILL
-    wait_until(lambda: not lives(pids(journal, "one")[0]))
+    until(lambda: not lives(pids(journal, "one")[0]), 10, "its end")

@@ -1,7 +1,11 @@
 """`bluflow` as a user meets it: every trouble is one line and exit 2, and never a traceback."""
 
 import json
+import os
 import re
+import subprocess
+import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,8 +13,11 @@ import pytest
 import yaml
 
 from cli import __main__ as command_line
+from cli import commands
 from cli.checks import lock, make_folder
-from tests.cli.processes import bluflow
+from cli.config import settings_classes
+from runtime.config_file import SECTIONS
+from tests.cli.processes import ROOT, bluflow, environment
 
 
 @pytest.fixture
@@ -26,8 +33,13 @@ def ports(free_port: Callable[[], int]) -> dict[str, str]:
         (("fly",), {}, "No such command 'fly'"),
         (("run", "--fly"), {}, "No such option: --fly"),
         (("run", "192.0.2.1"), {}, "an address goes with --lan"),
-        (("run",), {"RUN_KAFKA_PORT": "x"}, "setting kafka_port: .*given: 'x'"),
-        (("run",), {"API_PORT": "99999"}, "setting port: "),
+        (("run",), {"RUN_KAFKA_PORT": "x"}, r"setting RUN_KAFKA_PORT \(run.kafka_port in bluflow.yaml\): .*given: 'x'"),
+        (("run",), {"API_PORT": "99999"}, r"setting API_PORT \(api.port in bluflow.yaml\): "),
+        (("run",), {"BLUFLOW_DATA": ""}, "setting BLUFLOW_DATA .*: empty: name a path"),
+        (("run",), {"BRIDGE_PRT": "1"}, r"environment variable BRIDGE_PRT: .* did you mean BRIDGE_PORT\?"),
+        (("run",), {"BLUFLOW_TOPIC_PREFIX": "my house"}, "setting BLUFLOW_TOPIC_PREFIX .*: at most 100 of A-Z"),
+        (("run",), {"BLUFLOW_HOST": "192.0.2.1"}, "192.0.2.1, .* is not one of this machine: correct BLUFLOW_HOST"),
+        (("run", "--lan", "192.0.2.1"), {}, r"192.0.2.1, .*: correct the address after --lan \(RUN_LAN\)"),
         (("run",), {"BLUFLOW_CONFIG": "none.yaml"}, "none.yaml: no such file"),
         (("simulate", "--format", "morse"), {}, "no format 'morse'; there are mixed, bluflow"),
         (("simulate", "--mqtt", "here"), {}, "'here' is not host:port"),
@@ -42,6 +54,26 @@ def test_a_wrong_word_or_setting_is_one_line_and_exit_2(
     assert done.returncode == 2
     assert done.stdout == ""
     assert re.fullmatch(rf"bluflow: .*{line}.*\n", done.stderr), done.stderr
+
+
+def test_help_and_version_name_the_program(tmp_path: Path) -> None:
+    assert bluflow("--help", folder=tmp_path).stdout.lstrip().startswith("Usage: bluflow [OPTIONS] COMMAND")
+    said = bluflow("--version", folder=tmp_path).stdout
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert said == f"bluflow {project['version']}\n"
+
+
+def test_ctrl_c_while_it_loads_shows_nothing(tmp_path: Path) -> None:
+    """A library that is interrupted while it is imported stands for the moment."""
+    (tmp_path / "typer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    command = [sys.executable, "-P", "-m", "cli", "--help"]
+    env = environment(PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_every_section_of_the_settings_is_known_to_all() -> None:
+    assert {kind.section for kind in settings_classes()} == set(SECTIONS)
 
 
 def test_run_refuses_a_taken_port_before_it_starts_anything(tmp_path: Path, ports: dict[str, str], mqtt: str) -> None:
@@ -83,7 +115,7 @@ def test_what_nobody_expected_is_one_line_with_a_number_that_leads_to_the_traceb
 
     (tmp_path / "logs").mkdir()
     monkeypatch.setenv("BLUFLOW_DATA", str(tmp_path))
-    monkeypatch.setattr(command_line, "app", fail)
+    monkeypatch.setattr(commands, "app", fail)
     with pytest.raises(SystemExit) as ended:
         command_line.main([])
     assert ended.value.code == 1

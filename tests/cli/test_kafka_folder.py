@@ -34,7 +34,7 @@ def test_state_survives_a_reboot_after_a_clean_stop(data: Path, memory: Path) ->
     folder.open()
     (folder.folder / "kafka.json").write_text("state")
     folder.save()
-    shutil.rmtree(folder.folder)
+    assert not folder.folder.exists(), "what was saved need not fill the memory"
     assert choose(data, memory).open() is True
     assert (folder.folder / "kafka.json").read_text() == "state"
 
@@ -45,7 +45,7 @@ def test_a_copy_is_good_for_one_start_only(data: Path, memory: Path) -> None:
     folder.open()
     (folder.folder / "kafka.json").write_text("old")
     folder.save()
-    folder.open()
+    assert folder.open() is True
     shutil.rmtree(folder.folder)  # the machine crashed
     assert choose(data, memory).open() is False
 
@@ -53,11 +53,28 @@ def test_a_copy_is_good_for_one_start_only(data: Path, memory: Path) -> None:
 def test_what_is_in_memory_goes_before_the_copy(data: Path, memory: Path) -> None:
     folder = choose(data, memory)
     folder.open()
-    (folder.folder / "kafka.json").write_text("old")
-    folder.save()
     (folder.folder / "kafka.json").write_text("new")
+    (data / "kafka-saved").mkdir()
+    (data / "kafka-saved" / "kafka.json").write_text("old")
     assert folder.open() is True
     assert (folder.folder / "kafka.json").read_text() == "new"
+
+
+def test_what_could_not_be_saved_stays_in_memory(data: Path, memory: Path) -> None:
+    folder = choose(data, memory)
+    folder.open()
+    (folder.folder / "kafka.json").write_text("state")
+    (data / "kafka-saved.part").write_text("a file where a folder is to be made")
+    with pytest.raises(OSError, match=r"kafka-saved\.part"):
+        folder.save()
+    assert (folder.folder / "kafka.json").read_text() == "state"
+
+
+def test_a_broker_that_never_wrote_leaves_nothing_in_memory(data: Path, memory: Path) -> None:
+    folder = choose(data, memory)
+    folder.open()
+    folder.save()
+    assert not list(memory.iterdir())
 
 
 def test_a_data_folder_made_anew_does_not_inherit_the_memory_of_the_old_one(data: Path, memory: Path) -> None:

@@ -13,6 +13,7 @@ from cli.service import Service
 from cli.supervisor import Patience, Supervisor
 from cli.unusable import Unusable
 from tests.cli.processes import journal_of, lives, pids, stand_in
+from tests.polling import until_async
 
 QUICK = Patience(stop=2, bounce=1, port=5, health=1, first_delay=0.1, longest_delay=0.4, settle=0.2)
 
@@ -38,10 +39,8 @@ async def running(services: list[Service], logs: Path, patience: Patience = QUIC
         await asyncio.wait_for(task, 20)
 
 
-async def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  what is waited for happens in another process
-            await asyncio.sleep(0.02)
+async def until(condition: Callable[[], object]) -> None:
+    await until_async(condition, 10, "what the supervisor was to do")
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def fold_all(
     times = []
     for advertisement in advertisements:
         if not is_folded(state, advertisement):
-            state, reading = fold(state, advertisement, watermark)
+            reading, _ = fold(state, advertisement, watermark)
             times += [reading.measured_at - T0] if reading else []
     return state, times
 
@@ -64,6 +64,13 @@ def test_six_copies_from_two_gateways_are_one_reading_and_all_are_counted() -> N
     assert {gateway: reception.copies for gateway, reception in state.receptions.items()} == {"gw-a": 3, "gw-b": 3}
     assert state.newest is not None
     assert state.newest.gateway == "gw-b", "the first copy wins"
+
+
+def test_a_copy_is_dropped_from_its_own_gateway_and_merged_from_another() -> None:
+    state = SensorState()
+    gateways = ["gw-a", "gw-a", "gw-b", "gw-b", "gw-a"]
+    copies = [heard(78, 150 * n, offset=n, gateway=gateway) for n, gateway in enumerate(gateways)]
+    assert [fold(state, copy).outcome for copy in copies] == ["accept", "drop", "merge", "drop", "drop"]
 
 
 def test_the_same_id_after_a_full_turn_is_a_new_packet() -> None:

@@ -9,15 +9,32 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from schemas.codec import decode_latest, decode_reading
-from schemas.frame import Frame
-from schemas.topics import ADVERTISEMENTS, DEAD_LETTERS, LATEST, RAW_FRAMES, READINGS, TOPICS
+from schemas.codec import decode_aggregate, decode_clock, decode_latest, decode_reading, decode_transition
+from schemas.frame import Frame, tick_headers
+from schemas.topics import (
+    ADVERTISEMENTS,
+    AGGREGATES,
+    CLOCK,
+    DEAD_LETTERS,
+    FRESHNESS,
+    LATEST,
+    RAW_FRAMES,
+    READINGS,
+    TOPICS,
+)
 from streams.decode import DecodeStage
 from streams.engine import States
 from streams.places import Places
 from streams.track import TrackStage
 
-PLACES = Places("", {topic.name: topic.embedded_partitions for topic in TOPICS})
+PLACES = Places("", {topic.name: topic.embedded_partitions for topic in TOPICS} | {RAW_FRAMES.name: 1})
+READ = {
+    READINGS.name: decode_reading,
+    LATEST.name: decode_latest,
+    AGGREGATES.name: decode_aggregate,
+    FRESHNESS.name: decode_transition,
+    CLOCK.name: decode_clock,
+}
 PAYLOADS, BATCH = 1_000_000, 5_000
 MQTT_TOPICS = ("gw/events/rpc", "gw/events/ble", "gw/status/x:1", "odd", "a/b/c/events/rpc")
 
@@ -52,7 +69,8 @@ def test_a_million_random_payloads_stop_nothing(data: Path) -> None:
     tracked: States = {}
     counts = Counter[str]()
     for start in range(0, PAYLOADS, BATCH):
-        records = [raw(start + number, dice.choice(MQTT_TOPICS), hostile(dice, real)) for number in range(BATCH)]
+        records = [raw(start + number, dice.choice(MQTT_TOPICS), hostile(dice, real)) for number in range(1, BATCH)]
+        records.append(clock(start + BATCH))
         outputs = stage.fold(records, decoded, 0).outputs
         sent = {record.offset: record.value for record in records}
         for output in outputs:
@@ -69,10 +87,19 @@ def test_a_million_random_payloads_stop_nothing(data: Path) -> None:
         ]
         for output in track.fold(advertisements, tracked, 0).outputs:
             counts[output.topic] += 1
-            {READINGS.name: decode_reading, LATEST.name: decode_latest}[output.topic](output.value)
+            READ[output.topic](output.value)
     assert counts[DEAD_LETTERS.name] > PAYLOADS // 2
     assert counts[ADVERTISEMENTS.name] > PAYLOADS // 1000, "some of what was mutated still says something"
     assert counts[READINGS.name]
+    assert counts[AGGREGATES.name]
+    assert counts[FRESHNESS.name]
+
+
+def clock(offset: int) -> Any:
+    """A tick: what was hostile must be published, closed and called silent too."""
+    record = raw(offset, "", b"")
+    record.headers = tick_headers(1_759_654_321_600 + offset * 30)
+    return record
 
 
 def raw(offset: int, topic: str, payload: bytes) -> Any:

@@ -12,7 +12,7 @@ from schemas.dead_letter import dead_letter_facts
 from schemas.frame import Frame, tick_headers
 from schemas.topics import ADVERTISEMENTS, DEAD_LETTERS, LATEST, RAW_FRAMES, READINGS, TOPICS
 from streams.decode import DecodeStage
-from streams.engine import States, Work
+from streams.engine import Output, States, Work
 from streams.log_position import KEY, LogPosition
 from streams.places import Places
 from streams.track import TrackStage
@@ -44,7 +44,12 @@ def decode(records: list[Any], states: States | None = None) -> Work:
 
 
 def advertisements(work: Work) -> list[Advertisement | Tick]:
-    return [decode_advertisement(output.value) for output in work.outputs if output.topic == ADVERTISEMENTS.name]
+    return [decode_advertisement(output.value) for output in sent(work)]
+
+
+def sent(work: Work) -> list[Output]:
+    """What goes to track; gateways' records go elsewhere."""
+    return [output for output in work.outputs if output.topic == ADVERTISEMENTS.name]
 
 
 def test_a_frame_becomes_its_advertisements_with_their_raw_coordinate() -> None:
@@ -54,7 +59,7 @@ def test_a_frame_becomes_its_advertisements_with_their_raw_coordinate() -> None:
     assert (first.sensor, first.gateway, first.measured_at) == ("7c:c6:b6:bd:4c:b5", "shellypro2-a", 1_759_654_321_340)
     assert (first.at.epoch, first.at.partition, first.at.offset, first.at.index) == (0, 2, 41, 0)
     assert (second.at.offset, second.at.index) == (41, 1)
-    assert [output.key for output in work.outputs] == [b"7c:c6:b6:bd:4c:b5", b"7c:c6:b6:00:00:01"]
+    assert [output.key for output in sent(work)] == [b"7c:c6:b6:bd:4c:b5", b"7c:c6:b6:00:00:01"]
 
 
 def test_decode_remembers_how_far_the_log_was_forwarded() -> None:
@@ -106,7 +111,7 @@ def records_of(work: Work) -> list[Any]:
         SimpleNamespace(
             topic=ADVERTISEMENTS.name, partition=0, offset=n, key=o.key, value=o.value, headers=o.headers, timestamp=9
         )
-        for n, o in enumerate(work.outputs)
+        for n, o in enumerate(sent(work))
     ]
 
 
@@ -124,8 +129,7 @@ def test_track_emits_a_reading_a_packet_and_latest_once_a_batch() -> None:
         ("7c:c6:b6:00:00:01", 1_759_654_321_601),
         ("7c:c6:b6:bd:4c:b5", 1_759_654_321_601),
     ]
-    assert list(work.changed)[-1] == WATERMARK, "the states before the watermark"
-    assert set(work.changed) == {b"7c:c6:b6:bd:4c:b5", b"7c:c6:b6:00:00:01", WATERMARK}
+    assert set(work.changed) == {b"7c:c6:b6:bd:4c:b5", b"7c:c6:b6:00:00:01"}
 
 
 def test_track_skips_what_it_has_folded_and_changes_nothing() -> None:
@@ -209,16 +213,6 @@ def test_ticks_move_the_watermark_and_nothing_else() -> None:
     work = track(records_of(decode([tick])), {})
     assert (work.outputs, list(work.changed)) == ([], [WATERMARK])
     assert Watermark.load(work.changed[WATERMARK], 1).time == 1_759_654_330_000
-
-
-def test_the_watermark_is_unknown_until_every_raw_partition_was_heard_of() -> None:
-    watermark = Watermark(2)
-    watermark.saw(0, 50)
-    assert watermark.time == 0
-    watermark.saw(1, 40)
-    watermark.saw(1, 30)
-    assert watermark.time == 40
-    assert Watermark.load(watermark.dump(), 2).time == 40
 
 
 HOSTILE = {

@@ -9,7 +9,7 @@ import random
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +21,36 @@ from cli.child import spawn
 from cli.embedded import kafka_command
 from history.sqlite import SqliteHistory
 from runtime.kafka import ensure_topics, partition_of
-from schemas.advertisement import Advertisement
-from schemas.codec import decode_advertisement, decode_latest, decode_reading
-from schemas.frame import Frame
+from schemas.aggregate import Aggregate
+from schemas.codec import decode_aggregate, decode_latest, decode_reading
+from schemas.frame import Frame, tick_headers
 from schemas.reading import Latest, Reading
-from schemas.topics import ADVERTISEMENTS, LATEST, RAW_FRAMES, READINGS, STREAMS_APP, TOPICS, TRACK_CHANGELOG
-from streams.fold import fold, is_folded, latest_of
+from schemas.topics import (
+    ADVERTISEMENTS,
+    AGGREGATES,
+    FRESHNESS,
+    LATEST,
+    RAW_FRAMES,
+    READINGS,
+    STREAMS_APP,
+    TOPICS,
+    TRACK_CHANGELOG,
+    Topic,
+)
+from streams.fold import latest_of
 from streams.formats import decode_frame
-from streams.sensor_state import SensorState, dump, load
+from streams.places import Places
+from streams.sensor_state import load
+from streams.track import TrackStage
 from streams.watermark import KEY as WATERMARK
-from streams.watermark import Watermark
 from tests.conftest import find_free_port, serving
 from tests.streams.engine.conftest import read_all, until
 
 ADVERTS, PER_FRAME, SENSORS, GATEWAYS, KILLS = 300_000, 6, 500, 20, 5
 T0 = 1_759_654_321_000
+TICK_MS = 30_000
+# the frames are of 2025, older than what the history keeps
+KEEP_ALL = {"BLUFLOW_RAW_DAYS": "36500", "BLUFLOW_FIVE_MINUTE_DAYS": "36500"}
 Start = Callable[..., Any]
 
 
@@ -82,7 +97,7 @@ def start(tmp_path: Path, broker: str) -> Iterator[Start]:
     def start_process(*command: str) -> Any:
         ports = {"STREAMS_PORT": str(find_free_port()), "SINKS_PORT": str(find_free_port())}
         members = {"STREAMS_MEMBER_ID": "worker-0", "SINKS_MEMBER_ID": "sinks-0"}
-        env = {**os.environ, "BROKER": broker, "BLUFLOW_DATA": str(tmp_path), **ports, **members}
+        env = {**os.environ, "BROKER": broker, "BLUFLOW_DATA": str(tmp_path), **KEEP_ALL, **ports, **members}
         with (tmp_path / f"{command[0]}.log").open("ab") as log:
             child = spawn([sys.executable, "-m", *command], env=env, stdout=log, stderr=log)
         children.append(child)
@@ -101,10 +116,14 @@ async def published(broker: str) -> int:
     producer = AIOKafkaProducer(bootstrap_servers=broker, linger_ms=20, max_batch_size=500_000)
     await producer.start()
     topic = RAW_FRAMES.full_name("shelly.")
-    sent = [
-        await producer.send(topic, f.payload, key=key, partition=partition_of(key, 4), headers=f.headers())
-        for key, f in frames()
-    ]
+    sent, ticked_at = [], T0 - T0 % TICK_MS
+    for key, f in frames():
+        while ticked_at <= f.received_at:
+            sent += [
+                await producer.send(topic, b"", partition=place, headers=tick_headers(ticked_at)) for place in range(4)
+            ]
+            ticked_at += TICK_MS
+        sent.append(await producer.send(topic, f.payload, key=key, partition=partition_of(key, 4), headers=f.headers()))
     await asyncio.gather(*sent)
     await producer.stop()
     return len(sent)
@@ -150,28 +169,38 @@ def plain_decode(raw: list[list[Any]]) -> set[bytes]:
         msgspec.json.encode(advertisement, order="deterministic")
         for records in raw
         for record in records
+        if record.value
         for advertisement in decode_frame(
             Frame.from_record(record.value, record.headers), {}, partition=record.partition, offset=record.offset
         ).advertisements
     }
 
 
-def plain_track(log: list[list[Any]]) -> tuple[dict[tuple[str, int], Reading], dict[str, SensorState]]:
-    """Every reading and state of the advertisements log, in one process and one pass."""
-    readings: dict[tuple[str, int], Reading] = {}
-    states: dict[str, SensorState] = {}
-    for records in log:
-        watermark = Watermark(4)
-        for record in records:
-            advertisement = decode_advertisement(record.value)
-            assert isinstance(advertisement, Advertisement)
-            watermark.saw(advertisement.at.partition, advertisement.received_at)
-            state = states.setdefault(advertisement.sensor, SensorState())
-            if not is_folded(state, advertisement):
-                _, reading = fold(state, advertisement, watermark.time)
-                if reading:
-                    readings[reading.sensor, reading.measured_at] = reading
-    return readings, states
+class Plain:
+    """What one process makes of the advertisements log in one pass, each partition in one batch."""
+
+    def __init__(self, log: list[list[Any]]) -> None:
+        self.outputs: list[Any] = []
+        self.states: dict[str, bytes] = {}
+        stage = TrackStage(Places("shelly.", {topic.name: topic.embedded_partitions for topic in TOPICS}))
+        for partition, records in enumerate(log):
+            work = stage.fold(records, {}, partition)
+            self.outputs += work.outputs
+            self.states |= {key.decode(): value for key, value in work.changed.items() if key != WATERMARK}
+
+    def of(self, topic: Topic) -> list[bytes]:
+        """The values written to a topic."""
+        return [output.value for output in self.outputs if output.topic == topic.full_name("shelly.")]
+
+
+def applied(values: Iterable[bytes]) -> dict[bytes, Aggregate]:
+    """Aggregates as a reader holds them in the end."""
+    held: dict[bytes, Aggregate] = {}
+    for value in values:
+        found = decode_aggregate(value)
+        if found.key not in held or found.revision > held[found.key].revision:
+            held[found.key] = found
+    return held
 
 
 async def stored(history: SqliteHistory, sensors: list[str]) -> dict[tuple[str, int], Reading]:
@@ -201,8 +230,11 @@ async def test_five_kills_change_nothing(broker: str, published: int, start: Sta
     await until(is_stored, 120)
 
     log = await read(broker, ADVERTISEMENTS)
-    assert {record.value for records in log for record in records} == plain_decode(await read(broker, RAW_FRAMES))
-    readings, states = plain_track(log)
+    heard = {record.value for records in log for record in records if record.key}
+    assert heard == plain_decode(await read(broker, RAW_FRAMES))
+    plain = Plain(log)
+    states = {sensor: load(value) for sensor, value in plain.states.items()}
+    readings = {(each.sensor, each.measured_at): each for each in map(decode_reading, plain.of(READINGS))}
     assert len(states) == SENSORS
     assert Counter(sensor for sensor, _ in readings) == dict.fromkeys(states, ADVERTS // 2 // SENSORS)
 
@@ -231,4 +263,10 @@ async def test_five_kills_change_nothing(broker: str, published: int, start: Sta
         for record in records:
             recovered[record.key.decode()] = record.value
     recovered.pop(WATERMARK.decode())
-    assert {s: dump(load(value)) for s, value in recovered.items()} == {s: dump(state) for s, state in states.items()}
+    assert recovered == plain.states
+
+    told = {record.value for records in await read(broker, FRESHNESS) for record in records}
+    assert told == set(plain.of(FRESHNESS))
+    assert len(told) >= SENSORS
+    windows = [record.value for records in await read(broker, AGGREGATES) for record in records]
+    assert applied(windows) == applied(plain.of(AGGREGATES))

@@ -1,0 +1,158 @@
+"""Windows against a computation that holds all readings at once, whatever the order in which they came."""
+
+from collections import defaultdict
+from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.aggregate import DAY, FIVE_MINUTES, HOUR, WIDTHS, window_start
+from schemas.reading import Reading
+from streams.windows import LATE_FOR_WINDOWS, LATENESS_MS
+from tests.streams.tracking import MINUTE, SECOND, SENSOR, T0, Event, Record, Tracker, heard, number, tick, ticks
+
+THREE_DAYS = 3 * DAY * SECOND
+Facts = tuple[int, float, float, float, float, int, float, int]
+
+
+def brute_force(readings: list[Reading]) -> dict[tuple[str, int, int, int], Facts]:
+    """(quantity, index, width, start) -> count, min, max, mean, first, first_at, last, last_at."""
+    groups = defaultdict[tuple[str, int, int, int], list[tuple[int, float]]](list)
+    for reading in readings:
+        for name, value in reading.values.items():
+            for index, item in enumerate(value if isinstance(value, list) else [value]):
+                for width in WIDTHS:
+                    start = window_start(reading.measured_at, width)
+                    groups[name, index, width, start].append((reading.measured_at, item))
+    found = {}
+    for key, points in groups.items():
+        points.sort()
+        numbers = [value for _, value in points]
+        exact = sum((Decimal(str(value)) for value in numbers), Decimal()) / len(numbers)
+        # halves up towards plus infinity, as for the values themselves
+        mean = float((exact + 10_000).quantize(Decimal("0.000001"), ROUND_HALF_UP) - 10_000)
+        (first_at, first), (last_at, last) = points[0], points[-1]
+        found[key] = (len(numbers), min(numbers), max(numbers), mean, first, first_at, last, last_at)
+    return found
+
+
+def in_windows(track: Tracker) -> list[Reading]:
+    """The readings that windows take, each once however often it was written."""
+    once = {reading.measured_at: reading for reading in track.readings}
+    return [r for r in once.values() if LATE_FOR_WINDOWS not in r.flags and r.time_source != "unknown"]
+
+
+def applied(track: Tracker) -> dict[tuple[str, int, int, int], Facts]:
+    return {
+        (a.quantity, a.index, a.width, a.start): (a.count, a.min, a.max, a.mean, a.first, a.first_at, a.last, a.last_at)
+        for a in track.applied().values()
+    }
+
+
+events = st.lists(
+    st.tuples(
+        st.integers(-40 * MINUTE, 40 * MINUTE),  # measured, around a midnight
+        st.sampled_from([0, 200, 40_000, 6 * MINUTE, 14 * MINUTE, 30 * MINUTE]),
+        st.integers(-400, 850),
+        st.booleans(),  # a second temperature in the packet
+        st.integers(0, 1),  # raw partition
+        st.integers(1, 3),  # copies
+    ),
+    max_size=40,
+)
+
+
+def logs_of(heard_all: list[tuple[int, int, int, bool, int, int]]) -> list[list[Record]]:
+    events_of: list[list[Event]] = [ticks(-60 * MINUTE, 90 * MINUTE), ticks(-60 * MINUTE, 90 * MINUTE)]
+    for n, (measured, delay, tenths, twice, p, copies) in enumerate(heard_all):
+        value = tenths / 10
+        temperature = [value, (tenths + 10) / 10] if twice else value
+        values = {"packet_id": n, "temperature": temperature, "battery": 90, "opening": True}
+        for copy in range(copies):
+            came: dict[str, Any] = {"arrived": measured + delay + copy, "values": values, "gateway": f"gw-{copy}"}
+            events_of[p].append((measured + delay + copy, partial(heard, measured, partition=p, **came)))
+    return [
+        [*number((at, partial(make, partition=p) if make.func is tick else make) for at, make in each),  # type: ignore[attr-defined]
+         tick(THREE_DAYS, offset=10_000, partition=p)]
+        for p, each in enumerate(events_of)
+    ]  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(events, st.data())
+def test_any_order_copies_and_redelivery_give_what_all_readings_together_say(
+    heard_all: list[tuple[int, int, int, bool, int, int]], data: st.DataObject
+) -> None:
+    rest, track = logs_of(heard_all), Tracker(raw_partitions=2)
+    while any(rest):
+        log = rest[data.draw(st.sampled_from([n for n, log in enumerate(rest) if log]))]
+        count = data.draw(st.integers(1, len(log)))
+        if not data.draw(st.booleans()):
+            track.fold(log[:count], survives=False)
+        track.fold(log[:count])
+        del log[:count]
+        if data.draw(st.booleans()):
+            track.recover()
+    expected = brute_force([_numbers_only(reading) for reading in in_windows(track)])
+    assert applied(track) == expected
+    assert all(aggregate.final for aggregate in track.applied().values())
+
+
+def _numbers_only(reading: Reading) -> Reading:
+    values = {name: value for name, value in reading.values.items() if not isinstance(value, bool)}
+    return Reading(
+        reading.sensor, reading.measured_at, reading.received_at, reading.time_source, reading.gateway, values,
+        reading.format, reading.at,
+    )  # fmt: skip
+
+
+def test_an_open_window_is_published_every_30_seconds_at_most_and_final_after_15_minutes() -> None:
+    track = Tracker()
+    readings: list[Event] = [
+        (at, partial(heard, at, values={"humidity": 50})) for at in range(SECOND, 5 * MINUTE, 5 * SECOND)
+    ]
+    track.fold(number([*readings, *ticks(0, 25 * MINUTE)]))
+    fives = [each for each in track.aggregates if each.width == FIVE_MINUTES]
+    assert 9 <= len(fives) <= 12, "ten half minutes"
+    assert [each.final for each in fives] == [False] * (len(fives) - 1) + [True]
+    assert [each.revision for each in fives] == sorted({each.revision for each in fives})
+    assert {each.width for each in track.aggregates} == {FIVE_MINUTES, HOUR, DAY}
+    assert not any(each.final for each in track.aggregates if each.width != FIVE_MINUTES)
+
+
+def test_what_comes_later_than_final_is_a_reading_and_changes_no_aggregate() -> None:
+    track = Tracker()
+    edge = 5 * MINUTE + LATENESS_MS
+    in_time = (edge - 1, partial(heard, 10, arrived=edge - 1, values={"humidity": 50}))
+    late = (edge + 1, partial(heard, 20, arrived=edge + 1, values={"humidity": 70}))
+    track.fold(number([in_time, late, *ticks(0, 2 * edge)]))
+    assert [reading.flags for reading in track.readings] == [(), (LATE_FOR_WINDOWS,)]
+    assert {(each.count, each.max) for each in track.aggregates} == {(1, 50.0)}
+
+
+def test_what_is_no_plausible_number_at_a_known_time_is_left_out() -> None:
+    track = Tracker()
+    odd: dict[str, Any] = {
+        "opening": True,
+        "text": "x",
+        "button": {"event": "press"},
+        "temperature": 20,
+        "humidity": 130,
+    }
+    queued = (20, partial(heard, 20, values={"temperature": 1}, time_source="unknown"))
+    restored = (30, partial(heard, 30, values={"temperature": 22}, flags=("restored",)))
+    huge = (40, partial(heard, 40, values={"count": 1 << 60}))
+    packet = (10, partial(heard, 10, values=odd, flags=("implausible:humidity",)))
+    track.fold(number([packet, queued, restored, huge, *ticks(0, 30 * MINUTE)]))
+    held = track.applied()[f"{SENSOR}|temperature|0|300|{T0}".encode()]
+    assert (held.count, held.mean) == (2, 21.0)
+    assert {each.quantity for each in track.aggregates} == {"temperature"}
+
+
+def test_an_empty_window_produces_nothing() -> None:
+    track = Tracker()
+    track.fold(number([(1, partial(heard, 1)), (21 * MINUTE, partial(heard, 21 * MINUTE)), *ticks(0, 60 * MINUTE)]))
+    starts = {each.start - T0 for each in track.aggregates if each.width == FIVE_MINUTES}
+    assert starts == {0, 20 * MINUTE}

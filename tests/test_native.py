@@ -1,0 +1,52 @@
+"""A gateway without a script: the inventory asks it, and its components' word becomes readings."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.child import spawn
+from shelly.simulator import Plan
+from tests.stack import Stack, running_stack, until
+
+PLAN = Plan(gateways=1, sensors=4, interval=4, seed=7)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with running_stack(tmp_path_factory.mktemp("native") / "data", SIMULATE="0") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ledger(stack: Stack) -> Iterator[Path]:
+    """A native gateway that speaks until the test ends, and what was acknowledged to it."""
+    file = stack.data / "ledger"
+    options = {"--gateways": 1, "--native": 1, "--sensors": 4, "--interval": 4, "--seed": 7, "--loss": 0}
+    words = [str(word) for option in options.items() for word in option]
+    command = [sys.executable, "-P", "-m", "cli", "simulate", *words, "--mqtt", stack.mqtt, "--ledger", str(file)]
+    child = spawn(command, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])})
+    yield file
+    child.kill()
+    child.wait()
+
+
+def sensors(stack: Stack) -> dict[str, Any]:
+    response = stack.get("/api/v1/sensors")
+    assert response is not None
+    return {each["id"] if "id" in each else each["sensor"]: each for each in response.json()["sensors"]}
+
+
+def test_native_sensors_come_to_the_api_with_all_their_values(stack: Stack, ledger: Path) -> None:
+    expected = {sensor.mac for sensor in PLAN.make_sensors()}
+    until(lambda: sensors(stack).keys() == expected, 40, "every sensor on the API")
+
+    def complete(sensor: dict[str, Any]) -> bool:
+        return set(sensor["values"]) == {"battery", "humidity", "temperature"}
+
+    until(lambda: all(map(complete, sensors(stack).values())), 20, "every quantity of every sensor")
+    assert {each["gateway"] for each in sensors(stack).values()} == {"shellypro2-a8032abe54d0"}
+    assert all(each["packet_id"] is not None and each["rssi"] is not None for each in sensors(stack).values())
