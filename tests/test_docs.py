@@ -9,6 +9,7 @@ import prometheus_client
 import pytest
 
 import bridge.metrics
+import shelly.inventory.metrics
 import streams.metrics
 import streams.sinks.metrics
 from api.live import Live
@@ -41,6 +42,7 @@ def test_every_topic_stands_in_the_readme() -> None:
 def metric_names() -> set[str]:
     """Every metric of ours, as Prometheus sees it."""
     assert bridge.metrics
+    assert shelly.inventory.metrics
     assert streams.metrics
     assert streams.sinks.metrics
     registries = [prometheus_client.REGISTRY, Metrics(Live(), lambda: 0).registry]
@@ -62,7 +64,7 @@ def test_links_of_a_document_lead_somewhere(document: str) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / document).read_text()):
         assert (ROOT / target).exists(), target
     for folder in re.findall(
-        r"`((?:streams|bridge|api|schemas|tests|history|cli|runtime)/[\w/.]*)`", (ROOT / document).read_text()
+        r"`((?:streams|bridge|api|schemas|tests|history|cli|runtime|shelly)/[\w/.]*)`", (ROOT / document).read_text()
     ):
         assert (ROOT / folder).exists() or (ROOT / f"{folder}.py").exists(), folder
 
