@@ -11,8 +11,7 @@ from schemas.frame import Frame, Headers, frame_key, tick_headers
 from schemas.topics import DEAD_LETTERS, RAW_FRAMES
 
 OWN = "bluflow"  # the first level of our own topics; of these only gateways' answers are forwarded
-MARKERS = "bluflow-marker"  # the first level of markers; apart, so that no filter for answers lets them overtake
-_ANSWERS, _ANSWER_MARKER = f"{OWN}/+/rpc", f"{OWN}/marker/rpc"
+MARKER = "bluflow-marker"  # the level that stands for a filter's wildcards in the topic of its marker
 MAX_PAYLOAD = 64 * 1024  # bytes; a gateway's largest known frame has a few KiB
 LAST_RESORT = 1024  # bytes of payload and of topic that are kept when Kafka refuses even the dead letter
 
@@ -91,24 +90,19 @@ def refused(record: Record, prefix: str, detail: str, now: int) -> Record | None
 def is_own(topic: str) -> bool:
     """Whether the topic is one of bluflow's own; `bluflow/<prefix>/rpc` is not: a gateway answers there."""
     first, _, rest = topic.partition("/")
-    return first == MARKERS or (first == OWN and not (rest.endswith("/rpc") and topic != _ANSWER_MARKER))
+    return MARKER in topic.split("/") or (first == OWN and not rest.endswith("/rpc"))
 
 
 def marker_topics(client_id: str, filters: Iterable[str]) -> list[str]:
     """Where to send markers so that one comes back through each filter: `+/events/rpc` -> `bluflow-marker/events/rpc`.
 
     mosquitto keeps one queue a session, for which one marker would do. rumqttd keeps a log a filter and order holds
-    only within it. A filter that begins with a name of its own gets the marker of `bluflow/bridge/<client id>/`; only
-    that of answers has one below itself.
+    only within it. A filter without a wildcard gets the marker of `bluflow/bridge/<client id>/`.
     """
     topics = []
     for text in filters:
-        first, _, rest = text.partition("/")
-        derived = "/".join("marker" if level in ("+", "#") else level for level in rest.split("/"))
-        if text == _ANSWERS:
-            topics.append(_ANSWER_MARKER)
-        else:
-            topics.append(f"{MARKERS}/{derived}" if first == "+" and rest else f"{OWN}/bridge/{client_id}/marker")
+        levels = [MARKER if level in ("+", "#") else level for level in text.split("/")]
+        topics.append("/".join(levels) if MARKER in levels else f"{OWN}/bridge/{client_id}/marker")
     return list(dict.fromkeys(topics))
 
 

@@ -12,7 +12,18 @@ from runtime.settings import Settings, host_port
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 # What a Shelly gateway says on its own, and its answers to the inventory; a script's own topics are added by setting.
-SHELLY_SUBSCRIPTIONS = ["+/events/rpc", "+/events/ble", "+/online", "+/status/#", "bluflow/+/rpc"]
+# What gateways and the scripts in use publish. A script that publishes under the bare MAC address needs `+` besides,
+# which also brings every other topic of one level.
+SHELLY_SUBSCRIPTIONS = [
+    "+/events/rpc",
+    "+/events/ble",
+    "+/ble",
+    "+/online",
+    "+/status/#",
+    "bluflow/+/rpc",
+    "blegateway/+/sensor",
+    "shelly-blu/events/+",
+]
 
 
 def check_filter(text: str) -> str:

@@ -1,10 +1,13 @@
 """Start and stop: settings, port, exit codes."""
 
+import json
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from bridge.route import Filters
 from bridge.settings import BridgeSettings, check_filter
 from runtime.settings import SettingsError, load
 from tests.bridge.conftest import BridgeProcess, until
@@ -71,8 +74,14 @@ def test_subscriptions_from_the_environment(monkeypatch: pytest.MonkeyPatch, giv
     assert load(BridgeSettings).subscriptions == filters
 
 
-def test_the_default_covers_a_shelly_gateway() -> None:
-    assert load(BridgeSettings).subscriptions == ["+/events/rpc", "+/events/ble", "+/online", "+/status/#"]
+def test_the_default_covers_what_gateways_and_scripts_publish(data: Path) -> None:
+    """But for what is not for us (another's RPC answers, OpenMQTTGateway) and the bare MAC, which needs `+`."""
+    wanted = Filters(load(BridgeSettings).subscriptions)
+    missed = {
+        one["topic"] for one in json.loads((data / "shelly-frames.json").read_text()) if not wanted.match(one["topic"])
+    }
+    assert missed == {"7c:c6:b6:bd:4c:b5", "etl-1/rpc", "home/OMG_BLE/BTtoMQTT/7CC6B6BD4CB5"}
+    assert wanted.match("bluflow/shellypro2-a8032abe54dc/rpc")
 
 
 def test_a_password_is_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:

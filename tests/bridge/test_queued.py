@@ -81,7 +81,10 @@ async def test_every_filter_has_a_marker_and_all_must_come_back(
 ) -> None:
     mqtt = await marked(kept_session)
     await until(lambda: len(mqtt.markers()) == 2)
-    assert {topic for topic, _ in mqtt.markers()} == {"bluflow-marker/events/rpc", "bluflow-marker/status/marker"}
+    assert {topic for topic, _ in mqtt.markers()} == {
+        "bluflow-marker/events/rpc",
+        "bluflow-marker/status/bluflow-marker",
+    }
     mqtt.echo(mqtt.markers()[0], 1)
     mqtt.publish(TOPIC, b"waited", 2)
     mqtt.echo(mqtt.markers()[1], 3)
@@ -125,11 +128,12 @@ async def test_a_marker_that_got_lost_is_sent_again(
 @pytest.mark.parametrize(
     ("filters", "topics"),
     [
-        (["#"], ["bluflow/bridge/me/marker"]),
+        (["#"], ["bluflow-marker"]),
         (["+/events/rpc", "+/online"], ["bluflow-marker/events/rpc", "bluflow-marker/online"]),
-        (["+/status/#", "+/+"], ["bluflow-marker/status/marker", "bluflow-marker/marker"]),
-        (["+", "bluflow/+/rpc"], ["bluflow/bridge/me/marker", "bluflow/marker/rpc"]),
-        (["home/+/events/rpc", "gw/#"], ["bluflow/bridge/me/marker"]),
+        (["+/status/#", "+/+"], ["bluflow-marker/status/bluflow-marker", "bluflow-marker/bluflow-marker"]),
+        (["+", "bluflow/+/rpc"], ["bluflow-marker", "bluflow/bluflow-marker/rpc"]),
+        (["home/+/events/rpc", "gw/#"], ["home/bluflow-marker/events/rpc", "gw/bluflow-marker"]),
+        (["gw/events/rpc", "gw/online"], ["bluflow/bridge/me/marker"]),
     ],
 )
 def test_marker_topics_are_our_own_and_pass_their_filter(filters: list[str], topics: list[str]) -> None:
@@ -145,7 +149,8 @@ def test_marker_topics_are_our_own_and_pass_their_filter(filters: list[str], top
         ("bluflow/shellypro2-a/rpc", False),
         ("bluflow/home/first/rpc", False),
         ("bluflow/reset-counter/7c:c6:b6:bd:4c:b5", True),
-        ("bluflow/marker/rpc", True),
+        ("bluflow/bluflow-marker/rpc", True),
+        ("gw/bluflow-marker", True),
         ("bluflow/bridge/me/state", True),
         ("bluflow/rpc", True),
         ("bluflow", True),
