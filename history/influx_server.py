@@ -171,7 +171,8 @@ class InfluxServer:
     def _said(self, status: int, text: str, bucket: str) -> str:
         if status in _REFUSED:
             mend = f"check the token in {self._token_file}" if self._token_file else "set INFLUXDB_TOKEN_FILE"
-            return f"InfluxDB at {self._shown} refuses bucket {bucket} ({status}): {mend}"
+            what = f"bucket {bucket}" if bucket else "to name its buckets"
+            return f"InfluxDB at {self._shown} refuses {what} ({status}): {mend}"
         if status == HTTPStatus.NOT_FOUND and "not found" in text:
             return self.lacks(bucket)
         return f"InfluxDB at {self._shown} answers {status}: {_line(text) or 'nothing more'}"

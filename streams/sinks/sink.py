@@ -29,7 +29,8 @@ class Sink(Generic[Item]):
         self._settings = settings
         self._kafka = Condition(f"{target.name}: Kafka at {settings.broker}", problem=f"{target.name}: not started yet")
         self._store = Condition(f"{target.name}: store")
-        self._upkeep = Condition(f"{target.name}: upkeep of the store")
+        upkeep = f"{target.name}: upkeep of the store"
+        self._upkeep = Condition(upkeep, problem=f"{upkeep}: not looked yet whether it is there")
         # Held from the first write of a batch to its commit: whoever holds it may cancel us without leaving a half.
         self._in_hand = asyncio.Lock()
         metrics.FAILING.labels(target.name).set_function(lambda: self.problem is not None)

@@ -28,6 +28,7 @@ from streams.sinks.history import HistoryTarget
 from streams.sinks.settings import SinkSettings
 from streams.sinks.sink import Sink
 from tests.contract.engines import SENSOR, reading
+from tests.polling import until_async
 from tests.streams.sinks.conftest import Message, Pipeline, frame_message, reading_message, until
 
 
@@ -215,6 +216,27 @@ async def test_upkeep_that_fails_is_said_and_holds_nothing_up(
             assert sink.problem.endswith("upkeep of the store: no bucket")
         stop.set()
     assert busy.written == [reading(number) for number in range(3)]
+
+
+async def test_a_sink_is_not_ready_before_it_has_looked_at_its_store(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answers = asyncio.Event(), asyncio.Event()
+
+    async def slow(self: Busy, *, aggregates: bool) -> None:
+        asked.set()
+        await answers.wait()
+
+    monkeypatch.setattr(Busy, "check", slow)
+    stop = asyncio.Event()
+    sink = Sink(HistoryTarget(Busy()), pipeline.settings)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(sink.run(stop))
+        await until_async(asked.is_set, 20, "the look")
+        assert sink.problem == "history: upkeep of the store: not looked yet whether it is there"
+        answers.set()
+        await until_async(lambda: sink.problem is None, 20, "ready")
+        stop.set()
 
 
 class OwnBroker:
