@@ -86,7 +86,7 @@ class Standing:
         return min(self._watermarks.values(), default=None)
 
     def _is_unheard(self, state: Latest, watermark: int | None, interval: int) -> bool:
-        """Whether all gateways that heard the sensor when it was last seen are silent."""
+        """Whether all gateways that heard the sensor when it was last seen are silent or offline."""
         since = (state.last_seen or 0) - LATELY * interval
         near = {name for name, one in state.receptions.items() if one.heard_at >= since}
         return bool(near) and near <= self._silent_at(watermark)
@@ -94,9 +94,14 @@ class Standing:
     def _silent_at(self, watermark: int | None) -> frozenset[str]:
         if watermark not in self._silent:
             states = self.live.gateways.all()
-            speaking = {one.gateway for one in states if not _is_silent(one, watermark)}
+            speaking = {one.gateway for one in states if not (_is_silent(one, watermark) or _has_left(one))}
             self._silent[watermark] = frozenset({one.gateway for one in states} - speaking)
         return self._silent[watermark]
+
+
+def _has_left(gateway: GatewayState) -> bool:
+    """Whether it was said to be offline, and has not spoken since: known well before its silence is."""
+    return gateway.online is False and (gateway.online_at or 0) >= gateway.last_frame
 
 
 def _is_silent(gateway: GatewayState, watermark: int | None) -> bool:

@@ -1,4 +1,7 @@
-"""After a reboot: the last half hour of the archive goes back into raw-frames, and the worker rebuilds its state."""
+"""After a reboot: the newest day of the archive goes back into raw-frames, and the worker rebuilds its state.
+
+From midnight in UTC, where the widest window begins, so that no window is made again from a part of its readings.
+"""
 
 from pathlib import Path
 
@@ -6,15 +9,18 @@ from aiokafka import AIOKafkaProducer
 
 from history.archive import Archive
 from runtime.kafka import partition_of
+from schemas.aggregate import DAY, window_start
 from schemas.topics import EMBEDDED_RETENTION, RAW_FRAMES
 
+MOST = 60_000  # records; a dozen sensors and three gateways make 43,000 a day. The broker holds them for half an hour
 ARCHIVED = ("archived", b"1")  # the sinks leave such a record out: the archive has it
 
 
-async def restore(archive_file: Path, broker: str, prefix: str) -> int:
-    """Publish the archive's last half hour, ticks too, however long ago that was; says how many records.
+async def restore(archive_file: Path, broker: str, prefix: str, *, most: int = MOST) -> int:
+    """Publish the archive's newest day, ticks too, however long ago that was; says how many records.
 
-    Raises KafkaError, StoreUnavailable.
+    At least its last half hour, and no more than that if the day has more than `most` records. Raises KafkaError,
+    StoreUnavailable.
     """
     if not archive_file.exists():
         return 0
@@ -25,7 +31,11 @@ async def restore(archive_file: Path, broker: str, prefix: str) -> int:
     try:
         await producer.start()
         newest = archive.newest() or 0
-        for record in archive.read(newest - EMBEDDED_RETENTION * 1000, newest + 1):
+        half_hour = newest - EMBEDDED_RETENTION * 1000
+        start = min(half_hour, window_start(newest, DAY))
+        if archive.count(start, newest + 1) > most:
+            start = half_hour
+        for record in archive.read(start, newest + 1):
             # its own partition, or ticks would miss one; but the archive may be of a log with more partitions
             partition = record.partition
             if partition >= RAW_FRAMES.embedded_partitions:

@@ -12,6 +12,7 @@ from cli.embedded import kafka_command, mqtt_command, mqtt_config, write_private
 from cli.kafka_folder import KafkaFolder
 from cli.service import Service
 from cli.settings import RunSettings
+from runtime.sensors_file import open_sensors
 from runtime.settings import load
 from shelly.inventory.settings import InventorySettings
 from streams.settings import StreamsSettings
@@ -34,8 +35,9 @@ class Stack:
 
     @classmethod
     def load(cls) -> "Stack":
-        """From bluflow.yaml and the environment. Raises SettingsError."""
+        """From bluflow.yaml and the environment, with a look at the sensors file. Raises SettingsError."""
         run = load(RunSettings)
+        open_sensors(run)
         return cls(
             run,
             load(BridgeSettings),

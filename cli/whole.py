@@ -40,7 +40,12 @@ async def run_stack(stack: Stack) -> None:
             Patience(stop=stack.run.stop_seconds),
             stack.run.log_format,
         )
-        await supervisor.run(stop, hurry, when_ready=lambda missing: screen.show(screen.overview(stack, missing)))
+        try:
+            await supervisor.run(stop, hurry, when_ready=lambda missing: screen.show(screen.overview(stack, missing)))
+        except Unusable:
+            if stack.embedded_kafka:
+                _save(folder, clean=True)  # the supervisor has stopped all in order
+            raise
         if stack.embedded_kafka:
             _save(folder, clean=not hurry.is_set())
         screen.show("bluflow: stopped")
@@ -86,8 +91,8 @@ class _TopicsExist:
         try:
             count = await restore(stack.data / "archive.sqlite", stack.broker, prefix)
         except StoreUnavailable as error:
-            # live data matters more than the last half hour, and the archive still has that
-            screen.say(f"the last half hour could not be read back from the archive: {error}")
+            # live data matters more than the last day, and the archive still has that
+            screen.say(f"the last day could not be read back from the archive: {error}")
             return
         if count:
             screen.say(f"the Kafka broker's memory was empty: {count} records came back from the archive")

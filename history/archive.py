@@ -30,6 +30,7 @@ _PAGE = """
     WHERE (received_at, raw_partition, raw_offset, digest) > (?, ?, ?, ?) AND received_at < ?
     ORDER BY received_at, raw_partition, raw_offset, digest LIMIT ?
 """
+_COUNT = "SELECT count(*) FROM record WHERE received_at >= ? AND received_at < ?"
 _PRUNE = """
     DELETE FROM record WHERE (received_at, raw_partition, raw_offset, digest) IN (
         SELECT received_at, raw_partition, raw_offset, digest FROM record
@@ -94,6 +95,12 @@ class Archive:
         with self._database.read() as connection:
             found = connection.execute("SELECT max(received_at) FROM record").fetchone() if connection else None
         return int(found[0]) if found and found[0] is not None else None
+
+    def count(self, start: int, end: int) -> int:
+        """How many records have start <= received_at < end (unix milliseconds). Raises StoreUnavailable."""
+        with self._database.read() as connection:
+            found = connection.execute(_COUNT, (int64(start), int64(end))).fetchone() if connection else None
+        return int(found[0]) if found else 0
 
     async def prune(self, before: int, *, most: int = 1000) -> int:
         """Delete up to `most` records that were received before `before` (unix milliseconds); says how many.

@@ -19,6 +19,7 @@ TABLE = """
         PRIMARY KEY (sensor, width, start, quantity, instance)
     ) WITHOUT ROWID;
 """
+# A window that has seen fewer readings is no newer knowledge: a state that was lost with its log begins in its midst.
 UPSERT = """
     INSERT INTO aggregate VALUES ((SELECT id FROM sensor WHERE mac = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET
@@ -26,7 +27,7 @@ UPSERT = """
         first = excluded.first, first_after = excluded.first_after,
         last = excluded.last, last_after = excluded.last_after,
         revision = excluded.revision, final = excluded.final
-    WHERE excluded.revision > revision
+    WHERE excluded.revision > revision AND excluded.count >= count
 """
 PAGE = """
     SELECT mac, width, start, quantity, instance, count, min, max, mean, first, first_after, last, last_after,

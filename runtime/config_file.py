@@ -1,6 +1,7 @@
 """`bluflow.yaml`: the part of it that belongs to one process. A name that nobody knows is an error, with its line."""
 
 import os
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -39,6 +40,10 @@ def read_part(section: str, common: Collection[str], own: Collection[str]) -> Pa
         text = path.read_text(encoding="utf-8")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         tree = yaml.safe_load(text) or {}
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise SettingsError(f"{place}: not YAML: {_without_values(error)}") from None
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise SettingsError(f"{path}: {' '.join(str(error).split())}") from None
     if root is None:
@@ -50,6 +55,12 @@ def read_part(section: str, common: Collection[str], own: Collection[str]) -> Pa
     values = {name: tree[name] for name in top if name in common} | {name: tree[section][name] for name in mine}
     nodes = {name: node for name, node in top.items() if name in common} | mine
     return Part(values, {name: node.start_mark.line + 1 for name, node in nodes.items()})
+
+
+def _without_values(error: yaml.MarkedYAMLError) -> str:
+    """What the parser says, but not the text that it quotes: that may be a secret."""
+    said = ", ".join(part for part in (error.context, error.problem) if part)
+    return re.sub(r"""\s*(['"]).*\1""", "", said, flags=re.DOTALL)
 
 
 def _keys(path: Path, node: yaml.Node, known: Collection[str], before: str) -> dict[str, yaml.Node]:

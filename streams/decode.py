@@ -6,6 +6,7 @@ frame again. A gateway's state is written after the outputs of its frames were d
 is not folded twice.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,8 +26,15 @@ from streams.gateways.state import KEY_PREFIX, GatewayMemory, dump, load
 from streams.log_position import KEY, LogPosition, revision_of
 from streams.places import Places
 
-Changed = dict[bytes, GatewayMemory]
+log = logging.getLogger("streams.decode")
+
+# None: forgotten
+Changed = dict[bytes, GatewayMemory | None]
 _MAX_NUMBER = 1 << 53
+# Of one raw partition. Whoever may publish can invent prefixes: beyond, a tick forgets who has been silent longest.
+MAX_GATEWAYS = 10_000
+# News of gateways in one tick: what is more waits for the next one, as a record has to fit into the broker's limit.
+MAX_CHANGES_BYTES = 256 * 1024
 
 
 @dataclass(slots=True)
@@ -58,7 +66,7 @@ class DecodeStage:
                 self._tick(ticked_at, position.listening_since, at, states, changed, work)
         position = LogPosition(position.epoch, records[-1].offset + 1, position.tick, position.listening_since)
         states[KEY] = position
-        work.changed = {key: dump(memory) for key, memory in changed.items()}
+        work.changed = {key: None if memory is None else dump(memory) for key, memory in changed.items()}
         # last: a recovered position is then never ahead of the gateways' states
         work.changed[KEY] = position.dump()
         return work
@@ -116,8 +124,9 @@ class DecodeStage:
         """Every gateway hears the clock: what waited long enough goes on, who fell silent or spoke again is told."""
         changes: list[GatewayChange] = []
         advertisements: list[Advertisement] = []
-        revision = revision_of(at.epoch, at.offset)
-        for key in [key for key in states if key.startswith(KEY_PREFIX)]:
+        revision, room = revision_of(at.epoch, at.offset), MAX_CHANGES_BYTES
+        # sorted: the order of the states is another one after a recovery
+        for key in sorted(key for key in states if key.startswith(KEY_PREFIX)):
             memory = states[key] = load(states[key], key[len(KEY_PREFIX) :])
             if memory.revision >= revision:
                 continue
@@ -125,15 +134,31 @@ class DecodeStage:
             if packets:
                 first = Coordinate(at.epoch, at.partition, at.offset, len(advertisements))
                 advertisements += joined(memory, packets, first)
-            told = fold_tick(memory, time, listening_since)
-            changes += told
+            told = fold_tick(memory, time, listening_since) if room > 0 else ()
+            if told:
+                changes += told
+                room -= len(encode(told))
             if packets or told or memory.unpublished:
                 memory.revision = revision
                 changed[key] = memory
                 self._publish(memory, work)
+        self._forget(states, changed, work)
         self._send(advertisements, work)
         tick = Tick(time, at, tuple(changes))
         work.outputs += self.places.everywhere(ADVERTISEMENTS, b"", encode(tick))
+
+    def _forget(self, states: States, changed: Changed, work: Work) -> None:
+        """Let go of the gateways beyond the bound, and tell their readers."""
+        if len(states) <= MAX_GATEWAYS:
+            return
+        silent = sorted((memory.last_frame, key) for key, memory in states.items() if key.startswith(KEY_PREFIX))
+        gone = silent[: max(0, len(silent) - MAX_GATEWAYS)]
+        for _, key in gone:
+            del states[key]
+            changed[key] = None
+            work.outputs.append(self.places.output(GATEWAYS, key.removeprefix(KEY_PREFIX), None))
+        if gone:
+            log.warning("forgot the %d gateways silent longest: more than %d prefixes", len(gone), MAX_GATEWAYS)
 
     def _send(self, advertisements: Sequence[Advertisement], work: Work) -> None:
         for advertisement in advertisements:

@@ -1,5 +1,6 @@
 """When two advertisements are copies of one packet, whichever gateway or adapter brought them. Pure."""
 
+from functools import lru_cache
 from zlib import crc32
 
 from schemas.advertisement import Advertisement, Values
@@ -29,19 +30,19 @@ def packet_id_of(advertisement: Advertisement) -> int | None:
     return packet_id if isinstance(packet_id, int) else None
 
 
+@lru_cache(maxsize=4096)
 def gateway_mark(gateway: str) -> int:
     """A gateway in two bytes. Two that share one are told apart nowhere but in the word for a copy."""
     return crc32(gateway.encode()) & 0xFFFF
 
 
-def is_copy(packet: Packet, advertisement: Advertisement) -> bool:
-    """Whether `advertisement` is the packet heard again."""
+def is_copy(packet: Packet, advertisement: Advertisement, packet_id: int | None) -> bool:
+    """Whether `advertisement`, which has that packet id, is the packet heard again."""
     apart = abs(advertisement.measured_at - packet.measured_at)
     if apart > WINDOW_MS:
         return False
     if packet.counter is not None and advertisement.counter is not None:
         return packet.counter == advertisement.counter
-    packet_id = packet_id_of(advertisement)
     if packet.packet_id == packet_id is not None:
         return agree(packet.values, advertisement.values)
     if (packet.native and packet.packet_id is None) or (advertisement.format == NATIVE and packet_id is None):
@@ -55,7 +56,11 @@ def is_copy(packet: Packet, advertisement: Advertisement) -> bool:
 
 def find_packet(packets: list[Packet], advertisement: Advertisement) -> Packet | None:
     """The packet that the advertisement repeats, newest first; None if it is the first copy."""
-    return next((packet for packet in reversed(packets) if is_copy(packet, advertisement)), None)
+    packet_id = packet_id_of(advertisement)
+    for packet in reversed(packets):
+        if is_copy(packet, advertisement, packet_id):
+            return packet
+    return None
 
 
 def remember(packets: list[Packet], packet: Packet, watermark: int) -> list[Packet]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from schemas.freshness import FACTORS, INTERVAL_MS, Cause, Freshness, Transition
+from schemas.freshness import FACTORS, GATEWAY_SILENT_MS, INTERVAL_MS, Cause, Freshness, Transition
 
 # Frames come some seconds late, and that a gateway is silent is known two minutes and a tick after its last frame,
 # which may be a minute younger than the sensor's.
@@ -172,7 +172,8 @@ def _transition(
     lately = [name for name, time in newest.items() if time and time >= step.last - LATELY_INTERVALS * interval_ms]
     cause: Cause | None = None
     if step.freshness != "fresh":
-        silent = bool(lately) and all(_is_silent(listening.silences.get(name, ()), step.at) for name in lately)
+        silences = listening.silences
+        silent = bool(lately) and all(_is_silent(silences.get(name, ()), step.at, newest[name]) for name in lately)
         cause = "gateway" if silent else "sensor"
     return Transition(
         sensor=sensor,
@@ -185,9 +186,15 @@ def _transition(
     )
 
 
-def _is_silent(silences: Sequence[Sequence[int]], at: int) -> bool:
-    """At that time, by ticks of no later than all raw partitions have brought when it is judged."""
+def _is_silent(silences: Sequence[Sequence[int]], at: int, heard: int) -> bool:
+    """At that time, by ticks of no later than all raw partitions have brought when it is judged.
+
+    A gateway that brought a packet after its silence began speaks, under another prefix perhaps.
+    """
     return any(
-        last_frame <= at and told <= at + JUDGED_AFTER_MS and (not returned or returned > at)
+        last_frame <= at
+        and heard < last_frame + GATEWAY_SILENT_MS
+        and told <= at + JUDGED_AFTER_MS
+        and (not returned or returned > at)
         for last_frame, told, returned in silences
     )

@@ -33,7 +33,7 @@ class Places:
         self,
         topic: Topic,
         key: bytes,
-        value: bytes,
+        value: bytes | None,
         headers: Iterable[tuple[str, bytes]] = (),
         *,
         by: bytes | None = None,

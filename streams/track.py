@@ -32,7 +32,7 @@ from streams.watermark import KEY, Watermark
 
 log = logging.getLogger("streams.track")
 
-MAX_VALUES_BYTES = 1024  # a state holds 512 packets and must stay below a broker's usual limit of 1 MB a record
+MAX_VALUES_BYTES = 640  # a state holds 512 packets and must stay below a broker's usual limit of 1 MB a record
 _MAX_NUMBER = 1 << 53
 _SENSOR = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}").fullmatch
 _pack = msgspec.msgpack.Encoder().encode
@@ -56,8 +56,10 @@ def read_advertisement(value: bytes) -> Advertisement | Tick | CounterReset:
             numbers = [read.received_at]
         else:
             numbers = [read.time, *(change.at for change in read.gateways)]
-        if not all(0 <= number < _MAX_NUMBER for number in (*numbers, *msgspec.structs.astuple(read.at))):
-            raise ValueError("a number that no time or place can be")
+        at = read.at
+        for number in (*numbers, at.epoch, at.partition, at.offset, at.index):
+            if not 0 <= number < _MAX_NUMBER:
+                raise ValueError("a number that no time or place can be")
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
         raise Unreadable(str(error)) from None
     return read

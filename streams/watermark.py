@@ -14,7 +14,10 @@ from streams.freshness import GAPS_COUNT_MS, JUDGED_AFTER_MS, Listening
 from streams.schedule import Schedule
 
 KEY = b"watermark"  # no sensor is called that
-MAX_SILENT = 10_000  # gateways; beyond, who fell silent longest ago is forgotten
+# Of silent gateways, some ten thousand: a record has to fit into the broker's limit. Who fell silent longest ago is
+# forgotten beyond.
+MAX_SILENT_BYTES = 600_000
+_NUMBERS_BYTES = 30  # of one silence, besides the name
 _HOUR_MS = 3_600_000
 
 
@@ -54,18 +57,28 @@ class Watermark:
             self._gaps.append((before, tick))
         for change in changes:
             self._note(change, tick)
+        if changes:
+            self._bound()
 
     def _note(self, change: GatewayChange, tick: int) -> None:
         held = self._silences.get(change.gateway)
         if change.silent:
             if held is None:
-                if len(self._silences) >= MAX_SILENT:
-                    del self._silences[min(self._silences, key=lambda name: self._silences[name][-1][0])]
                 held = self._silences[change.gateway] = []
             if not held or held[-1][2]:
                 held.append([change.at, tick, 0])
         elif held and not held[-1][2]:
             held[-1][2] = change.at
+
+    def _bound(self) -> None:
+        sizes = {name: len(name.encode()) + _NUMBERS_BYTES * len(each) for name, each in self._silences.items()}
+        excess = sum(sizes.values()) - MAX_SILENT_BYTES
+        if excess > 0:
+            for name in sorted(sizes, key=lambda name: (self._silences[name][-1][0], name)):
+                del self._silences[name]
+                excess -= sizes[name]
+                if excess <= 0:
+                    return
 
     @property
     def time(self) -> int:

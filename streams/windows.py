@@ -19,7 +19,7 @@ LATE_FOR_WINDOWS = "late_for_windows"
 
 MICRO = 1_000_000
 MAX_VALUE = (1 << 53) // MICRO  # larger than any BTHome number; what is not exact in micro-units is left out
-MAX_CELLS = 2_048  # five-minute cells of one sensor: all quantities of a day's backlog
+MAX_CELLS = 2_048  # of one sensor: seven quantities of a day's backlog
 
 # Numbers are in micro-units; the sum is in whole units and micro-units, so that no day of any values outgrows 64 bits.
 # Times are milliseconds from the window's start. DIRTY: 1 if not yet published as it is.
@@ -67,13 +67,13 @@ def add(windows: Windows, reading: Reading, ticked: int) -> bool:
     number, at = divmod(reading.measured_at, _FIVE_MS)
     for name, value in numbers_of(reading.values, reading.flags):
         widths = windows.cells.get(name)
-        if widths is None:
-            widths = windows.cells[name] = [{}, {}, {}]
-        cell = widths[0].get(number)
+        cell = widths[0].get(number) if widths else None
         if cell is not None:
             _merge(cell, (1, 0, value, value, value, value, at, value, at), 0)
-        elif sum(len(fives) for fives, _, _ in windows.cells.values()) < MAX_CELLS:
+        elif sum(len(cells) for each in windows.cells.values() for cells in each) < MAX_CELLS:
             units, micros = divmod(value, MICRO)
+            if widths is None:
+                widths = windows.cells[name] = [{}, {}, {}]
             widths[0][number] = [1, units, micros, value, value, value, at, value, at, 1]
         else:
             return False

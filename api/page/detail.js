@@ -99,7 +99,7 @@ export class Detail {
 }
 
 function receptionTable(body) {
-  const heads = ["Gateway", "Signal", "Last heard", "Packets"].map((textContent) => element("th", { scope: "col", textContent }));
+  const heads = ["Gateway", "Signal", "Last heard", "Copies"].map((textContent) => element("th", { scope: "col", textContent }));
   return element("table", {}, element("thead", {}, element("tr", {}, ...heads)), body);
 }
 

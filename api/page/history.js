@@ -11,6 +11,8 @@ const RANGES = {
   week: { label: "Week", span: 7 * DAY, step: "1h", width: HOUR },
 };
 
+const NOT_YET = "Heard, but not summed up yet: that takes up to half an hour.";
+
 export class History {
   constructor(id) {
     this.id = id;
@@ -74,7 +76,7 @@ export class History {
     for (const chart of this.charts) chart.destroy();
     this.charts = charts;
     this.area.replaceChildren(...charts.map((chart) => chart.node));
-    setText(this.note, charts.length ? "" : "Nothing was heard in this time.");
+    setText(this.note, charts.length ? "" : Date.parse(sensor.last_seen) >= from ? NOT_YET : "Nothing was heard in this time.");
     await Promise.all(charts.map((chart) => chart.draw()));
     this.node.dataset.drawn = this.range;
   }

@@ -23,7 +23,7 @@ class Output(NamedTuple):
     topic: str
     partition: int
     key: bytes
-    value: bytes
+    value: bytes | None  # None: the key is forgotten
     headers: tuple[tuple[str, bytes], ...] = ()
 
 

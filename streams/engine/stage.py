@@ -15,12 +15,15 @@ from streams.engine.store import FencedTable, States
 IN_FLIGHT = 4  # batches of one partition between fold and release
 
 
+Changed = dict[bytes, bytes | None]
+
+
 @dataclass(slots=True)
 class Work:
-    """What a fold of one batch gave: records to write, and the bytes of every state that changed."""
+    """What a fold of one batch gave: records to write, and the bytes of every state that changed (None: it is gone)."""
 
     outputs: list[Output] = field(default_factory=list)
-    changed: dict[bytes, bytes] = field(default_factory=dict)
+    changed: Changed = field(default_factory=dict)
 
 
 # fold(records, states of the partition, partition): pure but for the states, which it changes in place.
@@ -33,10 +36,10 @@ class Lane:
     def __init__(self, stage: "Stage", partition: int) -> None:
         self.stage, self.partition = stage, partition
         self.room = asyncio.Semaphore(IN_FLIGHT)
-        self._queue: asyncio.Queue[tuple[RecordBatch, list[asyncio.Future[Any]], dict[bytes, bytes]]] = asyncio.Queue()
+        self._queue: asyncio.Queue[tuple[RecordBatch, list[asyncio.Future[Any]], Changed]] = asyncio.Queue()
         self._task = asyncio.create_task(self._run())
 
-    def put(self, batch: RecordBatch, futures: "list[asyncio.Future[Any]]", changed: dict[bytes, bytes]) -> None:
+    def put(self, batch: RecordBatch, futures: "list[asyncio.Future[Any]]", changed: Changed) -> None:
         """Take over a folded batch. The states' bytes were taken at the fold: later batches change the states."""
         self._queue.put_nowait((batch, futures, changed))
 
@@ -53,7 +56,7 @@ class Lane:
         except BaseException as error:
             fail_stop(error)
 
-    async def _write_states(self, changed: dict[bytes, bytes]) -> None:
+    async def _write_states(self, changed: Changed) -> None:
         if not changed:
             return
         self.stage.check_lease()

@@ -7,6 +7,8 @@ the id in decimal, a slot `{"id", "value", "last_updated_ts"}` for each instance
 import re
 from typing import Any
 
+import msgspec
+
 from streams.formats.bthome import collect
 from streams.formats.bthome_table import button_event
 from streams.formats.envelope import Event
@@ -19,6 +21,8 @@ from streams.times import to_milliseconds
 # The gateway's words for a press -> BTHome's codes. Which button of several it was is not kept: our sensors have one.
 _PUSHES = {"single_push": 1, "double_push": 2, "triple_push": 3, "long_push": 4}
 _MAX_SLOTS = 256
+MAX_VALUES_BYTES = 1024  # a gateway's state holds hundreds of these and must fit into a record
+_pack = msgspec.msgpack.Encoder().encode
 _device = re.compile(r"bthomedevice:[0-9]{1,5}", re.ASCII).fullmatch
 _object_id = re.compile(r"[0-9]{1,3}", re.ASCII).fullmatch
 
@@ -51,7 +55,10 @@ def read_device_event(event: Event) -> tuple[DeviceValues | None, list[Rejected]
         times += [] if time is None else [time]
     if not objects:
         return None, rejected
-    return DeviceValues(component, collect(objects), max(times, default=to_milliseconds(event.ts))), rejected
+    values = collect(objects)
+    if len(_pack(values)) > MAX_VALUES_BYTES:
+        return None, [*rejected, Rejected("bad_event", f"{component}: values of more than {MAX_VALUES_BYTES} bytes")]
+    return DeviceValues(component, values, max(times, default=to_milliseconds(event.ts))), rejected
 
 
 def _slots(sensors: object) -> list[tuple[int, Any]]:

@@ -51,7 +51,7 @@ class Folded(msgspec.Struct, frozen=True):
 
 def fold_frame(memory: GatewayMemory, frame: Frame, decoded: DecodedFrame, at: Coordinate) -> Folded:
     """Fold a frame of this gateway, decoded with the correction of its clock; `at` is the frame's place."""
-    before = _noted(memory)
+    before = _noted(memory, decoded.news)
     memory.frames += 1
     memory.unpublished = True
     _identify(memory, frame, decoded)
@@ -90,7 +90,7 @@ def fold_frame(memory: GatewayMemory, frame: Frame, decoded: DecodedFrame, at: C
     if packets:
         first = decoded.next_index
         advertisements = [*advertisements, *joined(memory, packets, msgspec.structs.replace(at, index=first))]
-    return Folded(advertisements, _noted(memory) != before, too_late)
+    return Folded(advertisements, _noted(memory, decoded.news) != before, too_late)
 
 
 def fold_tick(memory: GatewayMemory, time: int, listening_since: int) -> tuple[GatewayChange, ...]:
@@ -238,19 +238,13 @@ def _mark(words: dict[str, str], name: str, word: str | None) -> None:
         words[name] = word[:_LONGEST_WORD]
 
 
-def _noted(memory: GatewayMemory) -> tuple[object, ...]:
-    """What makes its record worth writing at once when it changes."""
+def _noted(memory: GatewayMemory, news: Sequence[News]) -> tuple[object, ...]:
+    """What makes its record worth writing at once when it changes; most only news can change."""
     known, published = memory.skew.known, memory.published_skew
     if known is not None and published is not None and abs(known - published) < _SKEW_NEWS_MS:
         known = published
-    return (
-        memory.source,
-        memory.identity_changed,
-        memory.silent_since,
-        known,
-        memory.online,
-        memory.reboots,
-        memory.heartbeat,
-        *memory.stopped_scripts.items(),
-        *memory.alarms.items(),
-    )
+    noted = (memory.source, memory.identity_changed, memory.silent_since, known)
+    if not news:
+        return noted
+    words = (*memory.stopped_scripts.items(), *memory.alarms.items())
+    return (*noted, memory.online, memory.reboots, memory.heartbeat, *words)

@@ -11,6 +11,7 @@ import msgspec
 
 from schemas.advertisement import Values
 from streams.formats.bthome_table import OBJECT_TYPES
+from streams.formats.native_event import MAX_VALUES_BYTES
 from streams.formats.native_value import native_value
 from streams.formats.news import Component, DeviceStatus, DeviceValues, SensorStatus
 from streams.gateways.state import Native, Part
@@ -19,6 +20,7 @@ NATIVE_WAIT_MS = 2_000
 # a part that is older than what its component said is a straggler; by more than this, the clock was set back
 _CLOCK_SET_MS = 10 * 60 * 1000
 MAX_PARTS = 400  # 100 devices, as many events of theirs, 100 sensors, and some that are gone
+_pack = msgspec.msgpack.Encoder().encode
 _EVENT = "#event"  # beside a device's status: what its events said
 _EVENT_TYPES = frozenset({"button", "command", "dimmer"})  # spoken only when something happens
 
@@ -116,7 +118,10 @@ def _hear_values(native: Native, said: DeviceValues, arrival: Arrival) -> list[P
     if rest:
         key = said.component + _EVENT
         part, held = _part(updated_at, arrival, True), native.parts.get(key)
-        part.values = {**held.values, **rest} if held and held.updated_at == updated_at else rest
+        part.values = rest
+        if held and held.updated_at == updated_at:
+            both = {**held.values, **rest}
+            part.values = both if len(_pack(both)) <= MAX_VALUES_BYTES else rest
         packets += _keep(native, key, said.component, part)
     return packets
 

@@ -1,5 +1,7 @@
 """How sensors and gateways stand, and whose fault a silence seems to be."""
 
+from typing import Any
+
 import pytest
 
 from api.live import Live
@@ -34,6 +36,16 @@ def test_it_is_the_gateways_fault_only_if_all_that_heard_it_are_silent() -> None
     assert it.at(NOW).verdict(SENSOR).cause == "sensor"
     it.gateways.apply("attic", gateway("attic", 2, last_frame=NOW - GATEWAY_SILENT_MS - 1))
     assert it.at(NOW).verdict(SENSOR).cause == "gateway"
+
+
+def test_a_gateway_that_went_offline_is_at_fault_before_its_silence_is_noticed() -> None:
+    it = live()
+    gone: dict[str, Any] = {"online": False, "online_at": NOW - 61_000, "last_frame": NOW - 62_000}
+    it.gateways.apply(GATEWAY, gateway(revision=2, **gone))
+    it.gateways.apply("attic", gateway("attic", 2, **gone))
+    assert it.at(NOW).verdict(SENSOR).cause == "gateway"
+    it.gateways.apply("attic", gateway("attic", 3, **gone | {"last_frame": NOW - 60_000}))  # it spoke since
+    assert it.at(NOW).verdict(SENSOR).cause == "sensor"
 
 
 def test_a_gateway_that_heard_it_long_before_does_not_count() -> None:

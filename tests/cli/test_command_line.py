@@ -16,14 +16,15 @@ from cli import __main__ as command_line
 from cli import commands
 from cli.checks import lock, make_folder
 from cli.config import settings_classes
+from cli.kafka_folder import choose
 from runtime.config_file import SECTIONS
 from tests.cli.processes import ROOT, bluflow, environment
 
 
 @pytest.fixture
 def ports(free_port: Callable[[], int]) -> dict[str, str]:
-    names = ("RUN_KAFKA_PORT", "RUN_MQTT_PORT", "BRIDGE_PORT", "STREAMS_PORT", "SINKS_PORT", "API_PORT")
-    return {name: str(free_port()) for name in names}
+    names = ("RUN_KAFKA", "RUN_MQTT", "BRIDGE", "STREAMS", "SINKS", "API", "INVENTORY")
+    return {f"{name}_PORT": str(free_port()) for name in names}
 
 
 @pytest.mark.parametrize(
@@ -85,6 +86,21 @@ def test_run_refuses_a_taken_port_before_it_starts_anything(tmp_path: Path, port
         "stop what uses it or choose another with SINKS_PORT=...\n"
     )
     assert not list((tmp_path / "data" / "logs").iterdir())
+
+
+def test_run_refuses_a_sensors_file_before_it_starts_anything(tmp_path: Path, ports: dict[str, str]) -> None:
+    (tmp_path / "sensors.yaml").write_text("sensors:\n  attic: {}\n")
+    done = bluflow("run", folder=tmp_path, **ports)
+    assert done.returncode == 2
+    assert re.fullmatch(r"bluflow: sensors.yaml:2: 'attic' is not a MAC address\n", done.stderr), done.stderr
+    assert not list(tmp_path.glob("data/logs/*"))
+
+
+def test_a_child_that_refuses_leaves_nothing_in_memory(tmp_path: Path, ports: dict[str, str]) -> None:
+    done = bluflow("run", folder=tmp_path, **{**ports, "STREAMS_KEYS_FILE": "none.yaml"})
+    assert done.returncode == 2
+    assert re.fullmatch(r"bluflow: .*none.yaml.*\n", done.stderr), done.stderr
+    assert not choose(tmp_path / "data").folder.exists()
 
 
 def test_run_refuses_a_data_folder_that_another_run_holds(tmp_path: Path, ports: dict[str, str]) -> None:

@@ -67,6 +67,7 @@ def aggregate(
     revision: int = 1,
     mean: float = 21.25,
     final: bool = False,
+    count: int = 5,
 ) -> Aggregate:
     """The aggregate of window `number` of that width."""
     start = window_start(START, width) + number * width * SECOND
@@ -76,7 +77,7 @@ def aggregate(
         index=index,
         width=width,
         start=start,
-        count=5,
+        count=count,
         min=-0.1,
         max=22.0,
         mean=mean,

@@ -85,6 +85,14 @@ async def test_within_a_batch_the_highest_revision_wins(store: Store, revisions:
     assert await everything(store) == [aggregate(0, revision=9, mean=9)]
 
 
+async def test_a_window_of_fewer_readings_replaces_none(engine: str, store: Store) -> None:
+    """A state that began in the midst of a window knows less of it, however new it is."""
+    whole, part = aggregate(0, revision=5, count=5), aggregate(0, revision=9, count=2, final=True)
+    await store.write_aggregates([whole])
+    await store.write_aggregates([part])
+    assert await everything(store) == [whole if engine in COMPARING else part]
+
+
 async def test_a_redelivery_from_the_middle_ends_as_it_was(engine: str, store: Store) -> None:
     """A lower revision replaces none where the engine can compare; elsewhere the order of the partition mends it."""
     revisions = [aggregate(0, revision=revision, mean=revision) for revision in range(1, 6)]

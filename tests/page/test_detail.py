@@ -85,6 +85,12 @@ async def test_an_address_that_nobody_knows(page: Page, site: Site) -> None:
     await expect(page.get_by_role("dialog")).to_contain_text("No sensor with this address has been heard")
 
 
+async def test_what_no_window_holds_yet_is_not_called_silence(page: Page, site: Site) -> None:
+    small_home(site)
+    await page.goto(f"{site.url}/#{SENSOR}")
+    await expect(page.locator(".note")).to_contain_text("Heard, but not summed up yet")
+
+
 async def test_a_history_that_is_away_is_said(page: Page, site: Site) -> None:
     await site.stop()
     site.lose_history()

@@ -50,7 +50,7 @@ def test_the_environment_overrides_the_file_which_overrides_the_default(
         ("data: ''", ("data", "empty: name a path")),
         ("sensors_file: ' '", ("sensors_file", "empty: name a path")),
         ("log_format: xml", ("log_format", "'json'")),
-        ("room: [", ("bluflow.yaml", "flow")),
+        ("room: [", ("bluflow.yaml:1: not YAML", "flow")),
         ("- a list", ("bluflow.yaml", "names with values")),
         ("broker: here", ("'here' is not host:port",)),
         ("log_level: loud", ("log_level", "DEBUG")),
@@ -68,6 +68,14 @@ def test_a_bad_secret_is_not_shown(yaml: Path, monkeypatch: pytest.MonkeyPatch) 
     yaml.write_text("")
     monkeypatch.setenv("ROOM_PASSWORD", "hunter2")
     with pytest.raises(SettingsError, match="password") as caught:
+        load(RoomSettings)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ['"hunter2', "*hunter2", "!hunter2 x", "[hunter2", "!'hunter2 x"])
+def test_a_secret_where_the_yaml_breaks_is_not_shown(yaml: Path, value: str) -> None:
+    yaml.write_text(f"room:\n  password: {value}\n")
+    with pytest.raises(SettingsError, match=r"bluflow\.yaml:[23]: not YAML: ") as caught:
         load(RoomSettings)
     assert "hunter2" not in str(caught.value)
 

@@ -122,6 +122,19 @@ def test_after_a_two_hour_backlog_there_is_no_false_alarm() -> None:
         assert track.words == [("fresh", 0, None)]
 
 
+def test_a_stack_that_was_off_for_days_calls_nobody_lost_who_speaks_again() -> None:
+    """The half hour of the archive is folded again, ticks and all, and then comes today."""
+    back, restored = 72 * HOUR, {"flags": ("restored",)}
+    track = Tracker()
+    live = [*beacons(0, 30 * MINUTE, **restored), *beacons(back + MINUTE, back + 10 * MINUTE)]
+    other = beacons(0, 30 * MINUTE, sensor="7c:c6:b6:00:00:01", **restored)
+    track.fold(number([*live, *other, *ticks(0, 30 * MINUTE), *ticks(back, back + 10 * MINUTE)]))
+    mine = [each.freshness for each in track.transitions if each.sensor == SENSOR]
+    silent = [(each.freshness, each.at - T0 - back) for each in track.transitions if each.sensor != SENSOR]
+    assert mine == ["fresh"]
+    assert silent[1:] == [("late", 3 * MINUTE), ("stale", 5 * MINUTE)]
+
+
 def test_silence_is_counted_from_where_listening_begins_again() -> None:
     back = 2 * HOUR
     track = Tracker()
@@ -242,7 +255,7 @@ def test_a_replay_gives_the_same_transitions(
     while done < len(log):
         size = data.draw(st.integers(1, len(log)))
         survives = data.draw(st.booleans())
-        replay.fold(log[done : done + size], survives=survives)
+        replay.fold(log[done : done + size], survives=survives, kept=data.draw(st.integers(0, 3)))
         done += size if survives else 0
         if not survives:
             replay.fold(log[done : done + 1])

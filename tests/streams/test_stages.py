@@ -44,7 +44,7 @@ def decode(records: list[Any], states: States | None = None) -> Work:
 
 
 def advertisements(work: Work) -> list[Advertisement | Tick]:
-    return [decode_advertisement(output.value) for output in sent(work)]
+    return [decode_advertisement(output.value or b"") for output in sent(work)]
 
 
 def sent(work: Work) -> list[Output]:
@@ -118,8 +118,8 @@ def records_of(work: Work) -> list[Any]:
 def test_track_emits_a_reading_a_packet_and_latest_once_a_batch() -> None:
     states: States = {}
     work = track(records_of(decode([raw(1), raw(2)])), states)
-    readings = [decode_reading(output.value) for output in work.outputs if output.topic == READINGS.name]
-    latest = [decode_latest(output.value) for output in work.outputs if output.topic == LATEST.name]
+    readings = [decode_reading(output.value or b"") for output in work.outputs if output.topic == READINGS.name]
+    latest = [decode_latest(output.value or b"") for output in work.outputs if output.topic == LATEST.name]
     assert {(reading.sensor, reading.packet_id) for reading in readings} == {
         ("7c:c6:b6:bd:4c:b5", 78),
         ("7c:c6:b6:00:00:01", 79),
@@ -240,5 +240,5 @@ def test_names_and_packets_that_would_swell_every_state_are_refused() -> None:
     ]
     work = track(records_of(packets)[:1], {})
     reading, latest = (output.value for output in work.outputs)
-    assert decode_reading(reading).packet_id == 1
-    assert decode_latest(latest).packet_id == 1
+    assert decode_reading(reading or b"").packet_id == 1
+    assert decode_latest(latest or b"").packet_id == 1

@@ -90,7 +90,7 @@ def test_any_order_copies_and_redelivery_give_what_all_readings_together_say(
         log = rest[data.draw(st.sampled_from([n for n, log in enumerate(rest) if log]))]
         count = data.draw(st.integers(1, len(log)))
         if not data.draw(st.booleans()):
-            track.fold(log[:count], survives=False)
+            track.fold(log[:count], survives=False, kept=data.draw(st.integers(0, 2)))
         track.fold(log[:count])
         del log[:count]
         if data.draw(st.booleans()):

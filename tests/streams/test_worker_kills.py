@@ -186,7 +186,7 @@ class Plain:
         for partition, records in enumerate(log):
             work = stage.fold(records, {}, partition)
             self.outputs += work.outputs
-            self.states |= {key.decode(): value for key, value in work.changed.items() if key != WATERMARK}
+            self.states |= {key.decode(): value or b"" for key, value in work.changed.items() if key != WATERMARK}
 
     def of(self, topic: Topic) -> list[bytes]:
         """The values written to a topic."""

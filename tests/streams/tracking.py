@@ -100,8 +100,8 @@ class Tracker:
         self.states: States = {}
         self.written: list[Output] = []
 
-    def fold(self, records: Sequence[Record], *, survives: bool = True) -> None:
-        """One batch. If the worker does not survive it, its outputs were written and its states were not."""
+    def fold(self, records: Sequence[Record], *, survives: bool = True, kept: int = 0) -> None:
+        """One batch. If the worker does not survive it, its outputs were written, of its states the first `kept`."""
         batch = [
             SimpleNamespace(
                 topic=ADVERTISEMENTS.name, partition=0, offset=n, key=b"", value=encode(r), headers=[], timestamp=1
@@ -110,14 +110,15 @@ class Tracker:
         ]
         work = self._stage.fold(batch, self.states, 0)
         self.written += work.outputs
-        if survives:
-            for key, value in work.changed.items():
-                held = self.changelog.get(key)
-                assert held is None or held[:8] < value[:8], (
-                    f"the state of {key!r} changed and its revision did not grow"
-                )
-            self.changelog |= work.changed
-        else:
+        changed = {key: value for key, value in work.changed.items() if value is not None}
+        assert len(changed) == len(work.changed), "no sensor is ever forgotten"
+        if not survives:
+            changed = dict([*changed.items()][:kept])
+        for key, value in changed.items():
+            held = self.changelog.get(key)
+            assert held is None or held[:8] < value[:8], f"the state of {key!r} changed and its revision did not grow"
+        self.changelog |= changed
+        if not survives:
             self.recover()
 
     def recover(self) -> None:

@@ -61,11 +61,11 @@ def run(records: list[Any], states: States | None = None) -> Work:
 
 
 def gateways(work: Work) -> list[GatewayState]:
-    return [decode_gateway(output.value) for output in work.outputs if output.topic == GATEWAYS.name]
+    return [decode_gateway(output.value or b"") for output in work.outputs if output.topic == GATEWAYS.name]
 
 
 def sent(work: Work) -> list[Advertisement | Tick | CounterReset]:
-    return [decode_advertisement(output.value) for output in work.outputs if output.topic == ADVERTISEMENTS.name]
+    return [decode_advertisement(output.value or b"") for output in work.outputs if output.topic == ADVERTISEMENTS.name]
 
 
 def heard(work: Work) -> list[Advertisement]:
@@ -101,6 +101,15 @@ def test_a_clock_that_is_set_right_is_followed_after_a_few_frames() -> None:
     for n in range(10, 15):
         skew.saw(NOW + 10_000 * n, NOW + 10_000 * n)
     assert (skew.known, skew.correction) == (0, 0)
+
+
+@pytest.mark.parametrize("ahead", [-DAY, -3_600_000, 3_600_000, DAY])
+def test_no_packet_is_misdated_while_a_clock_is_wrong_and_set_right(ahead: int) -> None:
+    times = [NOW + 10_000 * n for n in range(30)]
+    wrong = [ahead if 10 <= n < 20 else 0 for n in range(30)]
+    work = run([beacon(n, at + 300, (at + wrong[n]) / 1000, n) for n, at in enumerate(times)])
+    assert all(0 <= each.received_at - each.measured_at <= 300 for each in heard(work))
+    assert [each.time_source for each in heard(work)].count("arrival") == 10, "five to learn it, five to unlearn it"
 
 
 def test_what_a_gateway_had_kept_and_sends_at_once_says_nothing_of_its_clock() -> None:

@@ -48,7 +48,7 @@ def run(records: list[Any], states: States | None = None) -> Work:
 
 
 def heard(work: Work) -> list[Advertisement]:
-    read = [decode_advertisement(output.value) for output in work.outputs if output.topic == ADVERTISEMENTS.name]
+    read = [decode_advertisement(output.value or b"") for output in work.outputs if output.topic == ADVERTISEMENTS.name]
     return [each for each in read if isinstance(each, Advertisement)]
 
 
@@ -160,5 +160,5 @@ def test_any_order_of_parts_and_any_batches_make_the_same_packet(order: list[str
     assert outputs == run(records).outputs
     (found,) = heard(Work(outputs))
     assert found.values == {"packet_id": 78, **VALUES}
-    assert isinstance(decode_advertisement(outputs[-1].value), Tick)
+    assert isinstance(decode_advertisement(outputs[-1].value or b""), Tick)
     assert KEY in states
