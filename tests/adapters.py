@@ -8,7 +8,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.moved import FRAMES, gateway_of, move, newest, place_of, sensor_of, untouched
-from tests.stack import until
+from tests.polling import until
 
 # What raw service data means, read by hand.
 _MEANS = {

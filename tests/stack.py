@@ -4,8 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import psutil
 from cli.child import spawn
 from cli.kafka_folder import choose
 from tests.conftest import find_free_port
+from tests.polling import until
 
 # what a child's command line shows, by its name on the screen
 CHILDREN = {
@@ -55,14 +55,6 @@ class Stack:
     def screen(self) -> str:
         """What the supervisor has printed so far."""
         return (self.data / "screen").read_text()
-
-
-def until(condition: Callable[[], object], seconds: float, what: str) -> None:
-    """Poll until the condition holds; fails the test when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.1)
 
 
 @contextmanager

@@ -19,7 +19,8 @@ from schemas.topics import DEAD_LETTERS
 from tests.adapters import DEAD, ENCRYPTED, KEY, NEWS, OURS, Gateways, Row, publish_all
 from tests.influxdb import Influx, influx
 from tests.moved import FRAMES, gateway_of, place_of, sensor_of, untouched
-from tests.stack import Stack, running_stack, until
+from tests.polling import until
+from tests.stack import Stack, running_stack
 
 __all__ = ["influx"]
 

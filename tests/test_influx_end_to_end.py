@@ -13,7 +13,8 @@ import pytest
 
 from history.influx import SUFFIXES
 from tests.influxdb import Influx, running
-from tests.stack import Stack, running_stack, until
+from tests.polling import until
+from tests.stack import Stack, running_stack
 
 GATEWAY = "shellypro2-a8032abe54dc"
 FRIDGE, OVEN, WANDERER, LATECOMER = (f"7c:c6:b6:00:00:{number:02x}" for number in range(1, 5))

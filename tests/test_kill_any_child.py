@@ -15,7 +15,8 @@ import pytest
 from shelly.gateway import Message
 from shelly.publisher import Publisher
 from shelly.simulator import Plan, messages
-from tests.stack import Stack, running_stack, until
+from tests.polling import until
+from tests.stack import Stack, running_stack
 
 PLAN = Plan(gateways=3, sensors=12, interval=4.0, seed=5, loss=0.1)
 FRESH_SECONDS = 30

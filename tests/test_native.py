@@ -10,7 +10,8 @@ import pytest
 
 from cli.child import spawn
 from shelly.simulator import Plan
-from tests.stack import Stack, running_stack, until
+from tests.polling import until
+from tests.stack import Stack, running_stack
 
 PLAN = Plan(gateways=1, sensors=4, interval=4, seed=7)
 

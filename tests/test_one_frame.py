@@ -10,7 +10,8 @@ import httpx
 import paho.mqtt.publish as mqtt_publish
 import pytest
 
-from tests.stack import Stack, running_stack, until
+from tests.polling import until
+from tests.stack import Stack, running_stack
 
 SENSOR = "7c:c6:b6:bd:4c:b5"
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bridge.route import Filters
-from bridge.settings import BridgeSettings, check_filter
+from bridge.settings import BridgeSettings
+from runtime.mqtt_settings import check_filter
 from runtime.settings import SettingsError, load
 from tests.bridge.conftest import BridgeProcess, until
 
