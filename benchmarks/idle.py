@@ -24,7 +24,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from cli.child import spawn
 from runtime.kafka import partition_of
 from schemas.frame import Frame, frame_key
-from schemas.topics import ADVERTISEMENTS, EMBEDDED_RETENTION, RAW_FRAMES, READINGS, STREAMS_APP, Topic
+from schemas.topics import ADVERTISEMENTS, AGGREGATES, EMBEDDED_RETENTION, RAW_FRAMES, READINGS, STREAMS_APP, Topic
 from shelly.simulator import Plan, messages
 
 HOURS = 24
@@ -32,6 +32,7 @@ GROUPS = (
     (STREAMS_APP, RAW_FRAMES),
     (STREAMS_APP, ADVERTISEMENTS),
     ("sink-history", READINGS),
+    ("sink-aggregates", AGGREGATES),
     ("sink-archive", RAW_FRAMES),
 )
 MEGABYTE = 1 << 20
@@ -160,7 +161,15 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--seconds", type=float, default=180, help="how long to measure")
     seconds = arguments.parse_args().seconds
-    names = ("RUN_KAFKA_PORT", "RUN_MQTT_PORT", "BRIDGE_PORT", "STREAMS_PORT", "SINKS_PORT", "API_PORT")
+    names = (
+        "RUN_KAFKA_PORT",
+        "RUN_MQTT_PORT",
+        "BRIDGE_PORT",
+        "STREAMS_PORT",
+        "SINKS_PORT",
+        "API_PORT",
+        "INVENTORY_PORT",
+    )
     ports = {name: str(free_port()) for name in names}
     broker = f"127.0.0.1:{ports['RUN_KAFKA_PORT']}"
     with tempfile.TemporaryDirectory() as folder:
