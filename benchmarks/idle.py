@@ -181,7 +181,8 @@ def main() -> None:
             print(f"{count} frames of {HOURS} h worked off in {time.monotonic() - begun:.0f} s")
             print(f"{asyncio.run(keep_half_an_hour(broker))} records stay in the broker's log topics")
         for name in ("history.sqlite", "archive.sqlite"):
-            print(f"{name}: {(data / name).stat().st_size / MEGABYTE:.1f} MB")
+            size = sum(file.stat().st_size for file in data.glob(f"{name}*"))  # with what waits in its log
+            print(f"{name}: {size / MEGABYTE:.1f} MB")
         with running(data, simulate=True, ports=ports) as supervisor:
             time.sleep(30)  # the first beacons come in quick succession
             measure(supervisor.pid, seconds)
