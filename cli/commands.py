@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 
 from cli.config import config
 from cli.decode import decode
+from cli.replay import replay
 from cli.run import run
 from cli.sensors import sensors
 from cli.simulate import simulate
@@ -22,7 +23,7 @@ from cli.unusable import Unusable
 app = typer.Typer(
     name="bluflow", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=False
 )
-for command in (run, simulate, decode, topics, config):
+for command in (run, simulate, decode, replay, topics, config):
     app.command()(command)
 app.add_typer(sensors)
 

@@ -1,11 +1,11 @@
 """The history in InfluxDB: readings in one bucket, aggregates in one more for each width. Both sides in one room."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 
 from history.influx_server import InfluxServer, Series
 from history.points import AGGREGATE_FIELDS, READING, aggregate_of, aggregate_point, nanoseconds, reading_points
-from history.store import StoreUnavailable
+from history.store import RebuiltDay, StoreUnavailable
 from schemas.aggregate import DAY, FIVE_MINUTES, HOUR, SECOND, Aggregate
 from schemas.codec import decode_reading
 from schemas.reading import RESTORED, Reading
@@ -66,6 +66,37 @@ class InfluxHistory:
             by_width[aggregate.width].append(aggregate_point(aggregate, location))
         for width, lines in by_width.items():
             await self._server.write(bucket_of(self._bucket, width), lines)
+
+    async def replace(self, day: RebuiltDay) -> None:
+        """Put the rebuild of a sensor's day in the place of what is held: what differs is deleted, then all is written.
+
+        Raises StoreUnavailable or ReadingRejected; done again, it is whole.
+        """
+        wanted = {reading.measured_at: reading for reading in day.readings}
+        stale, stays = [], set[int]()
+        async for held in self.readings(day.sensor, day.start, day.end):
+            if not day.has_read(held):
+                stays.add(held.measured_at)
+            elif wanted.get(held.measured_at) != held:
+                stale.append(held.measured_at)
+        # by spans, as a delete is slow; what lies between and is to stay is in none, the rest is written again
+        for first, last in _spans(stale, stays):
+            await self._server.delete(self._bucket, day.sensor, first, last)
+        await self.write([reading for reading in day.readings if reading.measured_at not in stays])
+        await self._replace_aggregates(day)
+
+    async def _replace_aggregates(self, day: RebuiltDay) -> None:
+        missing = {aggregate.key: aggregate for aggregate in day.aggregates}
+        for width in SUFFIXES:
+            stale = []
+            async for held in self.aggregates(day.sensor, width, day.start, day.end):
+                if not day.closes(held):
+                    missing.pop(held.key, None)
+                elif missing.get(held.key) != held:
+                    stale.append(held.start)
+            for first, last in _spans(stale, ()):
+                await self._server.delete(bucket_of(self._bucket, width), day.sensor, first, last)
+        await self.write_aggregates(list(missing.values()))
 
     async def prune(self, now: int, *, most: int = 1000) -> int:
         """Nothing: the buckets have their retention from whoever made them."""
@@ -146,6 +177,19 @@ class InfluxHistory:
             for reading in readings
             if RESTORED not in reading.flags or not any(_is_copy(reading, other) for other in held[reading.sensor])
         ]
+
+
+def _spans(times: Iterable[int], stays: Collection[int]) -> list[tuple[int, int]]:
+    """First and last of each run of `times` with none of `stays` between."""
+    spans: list[tuple[int, int]] = []
+    run: list[int] = []
+    for time in sorted({*times, *stays}):
+        if time in stays:
+            spans += [(run[0], run[-1])] if run else []
+            run = []
+        else:
+            run.append(time)
+    return spans + ([(run[0], run[-1])] if run else [])
 
 
 def _is_copy(reading: Reading, other: Reading) -> bool:

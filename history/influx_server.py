@@ -5,6 +5,7 @@ only. Reading is `/query`, which 1.8, 2.x and 3 Core all answer, while Flux ends
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -82,15 +83,37 @@ class InfluxServer:
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 raise StoreUnavailable(self._cannot_be_reached(error)) from error
 
+    async def delete(self, bucket: str, sensor: str, first: int, last: int) -> None:
+        """Delete the sensor's points from the time `first` to `last`, both too (unix milliseconds).
+
+        Raises StoreUnavailable, also for a server that cannot delete.
+        """
+        quoted = sensor.replace("\\", r"\\").replace('"', r"\"")
+        # until the last nanosecond: servers differ in whether the end is included
+        span = {"start": _rfc3339(first) + "000000Z", "stop": _rfc3339(last) + "999999Z"}
+        body = msgspec.json.encode({**span, "predicate": f'sensor_id="{quoted}"'})
+        url, parameters = f"{self._url}/api/v2/delete", {"org": self._org, "bucket": bucket}
+        try:
+            async with self._opened().post(url, params=parameters, data=body, headers=self._headers()) as answer:
+                status, said = answer.status, await answer.read()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise StoreUnavailable(self._cannot_be_reached(error)) from error
+        if status in (HTTPStatus.OK, HTTPStatus.NO_CONTENT):
+            return
+        try:
+            found = _decode(said)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            found = _Answer()
+        text = found.message or found.error or ""
+        if status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED) and "not found" not in text:
+            raise StoreUnavailable(f"InfluxDB at {self._shown} cannot delete ({status}): a rebuild needs InfluxDB 2")
+        raise StoreUnavailable(self._said(status, text, bucket))
+
     async def query(self, bucket: str, text: str) -> list[Series]:
         """The series that InfluxQL `text` gives, times in unix milliseconds. Raises StoreUnavailable."""
         try:
-            if self._session is None:
-                self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout))
             parameters = {"db": bucket, "q": text, "epoch": "ms"}
-            token = self._token()
-            headers = {"Authorization": f"Token {token}"} if token else None
-            async with self._session.get(f"{self._url}/query", params=parameters, headers=headers) as answer:
+            async with self._opened().get(f"{self._url}/query", params=parameters, headers=self._headers()) as answer:
                 status, body = answer.status, await answer.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise StoreUnavailable(self._cannot_be_reached(error)) from error
@@ -130,6 +153,15 @@ class InfluxServer:
                 self._url, self._token() or "", self._org, timeout=int(self._timeout * 1000), enable_gzip=True
             )
         await self._client.write_api().write(bucket=bucket, org=self._org, record=lines)
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout))
+        return self._session
+
+    def _headers(self) -> dict[str, str]:
+        token = self._token()
+        return {"Authorization": f"Token {token}"} if token else {}
 
     async def _close_client(self) -> None:
         client, self._client = self._client, None
@@ -181,6 +213,12 @@ class InfluxServer:
         why = f"no answer within {self._timeout:g} s" if isinstance(error, TimeoutError) else _line(str(error))
         why = why or type(error).__name__
         return f"InfluxDB at {self._shown} cannot be reached: {why}; does it run, is INFLUXDB_URL right?"
+
+
+def _rfc3339(time: int) -> str:
+    """Without what is below the millisecond, and without the zone."""
+    seconds, milliseconds = divmod(time, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}"
 
 
 def _line(text: str) -> str:

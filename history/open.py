@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from history.sqlite import SqliteHistory
-from history.store import HistoryReader, HistoryWriter, Retention
+from history.store import HistoryReader, HistoryRebuilder, HistoryWriter, Retention
 from schemas.registry import Registry
 
 if TYPE_CHECKING:
@@ -36,6 +36,11 @@ def open_writer(settings: StoreSettings, registry: Callable[[], Registry] = Regi
 def open_reader(settings: StoreSettings) -> HistoryReader:
     """The reading side. Nothing is connected yet, and no file is made. Raises StoreMisconfigured."""
     return _open(settings, Registry)
+
+
+def open_rebuilder(settings: StoreSettings, registry: Callable[[], Registry]) -> HistoryRebuilder:
+    """The side that replaces days. Nothing is connected yet. Raises StoreMisconfigured."""
+    return _open(settings, registry)
 
 
 def _open(settings: StoreSettings, registry: Callable[[], Registry]) -> "SqliteHistory | InfluxHistory":

@@ -11,7 +11,7 @@ import msgspec
 
 from history import sqlite_aggregates
 from history.database import Database, Schema, int64
-from history.store import ReadingRejected, Retention
+from history.store import ReadingRejected, RebuiltDay, Retention
 from schemas.advertisement import Coordinate
 from schemas.aggregate import Aggregate
 from schemas.reading import RESTORED, Reading
@@ -71,6 +71,7 @@ _SELECT = """
            delay, rssi, packet_id, counter, temperature, humidity, battery, rest
     FROM sensor CROSS JOIN reading ON reading.sensor = sensor.id JOIN source ON source.id = reading.source
 """
+_DELETE = "DELETE FROM reading WHERE sensor = (SELECT id FROM sensor WHERE mac = ?) AND measured_at = ?"
 _RANGE = _SELECT + "WHERE mac = ? AND measured_at >= ? AND measured_at < ? ORDER BY measured_at LIMIT ?"
 # One step down the primary key for each sensor, however many rows it has.
 _NEWEST = (
@@ -107,10 +108,7 @@ class SqliteHistory:
         """Return once all of them are durable. Raises StoreUnavailable or ReadingRejected; then none is stored."""
 
         def work(connection: sqlite3.Connection) -> None:
-            rows = [_row(reading) for reading in readings if not _is_held(connection, reading)]
-            connection.executemany(_ADD_SENSOR, {(row[0],) for row in rows})
-            connection.executemany(_ADD_SOURCE, {row[6:10] for row in rows})
-            connection.executemany(_UPSERT, rows)
+            _upsert(connection, [_row(reading) for reading in readings if not _is_held(connection, reading)])
 
         await self._database.write(work)
 
@@ -136,6 +134,25 @@ class SqliteHistory:
             return deleted + connection.execute(sqlite_aggregates.PRUNE, (five_minutes, most)).rowcount
 
         return await self._database.write(work)
+
+    async def replace(self, day: RebuiltDay) -> None:
+        """Put the rebuild of a sensor's day in the place of what is held, in one transaction.
+
+        Raises StoreUnavailable or ReadingRejected; then all is as it was.
+        """
+        rows = [_row(reading) for reading in day.readings]
+        aggregates = [sqlite_aggregates.row(aggregate) for aggregate in day.aggregates]
+        where = (day.sensor, int64(day.start), int64(day.end))
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(_ADD_SENSOR, (day.sensor,))
+            held = [_reading(row) for row in connection.execute(_RANGE, (*where, -1))]
+            connection.executemany(_DELETE, [(day.sensor, each.measured_at) for each in held if day.has_read(each)])
+            _upsert(connection, rows)
+            connection.execute(sqlite_aggregates.DELETE_CLOSED, (*where, int64(day.closed)))
+            connection.executemany(sqlite_aggregates.ADD, aggregates)
+
+        await self._database.write(work)
 
     async def check(self, *, aggregates: bool) -> None:
         """Nothing to look for: the file and its tables are made by the first write."""
@@ -184,6 +201,12 @@ class SqliteHistory:
         with self._database.read(since=sqlite_aggregates.SINCE) as connection:
             rows = connection.execute(sqlite_aggregates.PAGE, parameters) if connection else ()
             return [sqlite_aggregates.aggregate(row) for row in rows]
+
+
+def _upsert(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    connection.executemany(_ADD_SENSOR, {(row[0],) for row in rows})
+    connection.executemany(_ADD_SOURCE, {row[6:10] for row in rows})
+    connection.executemany(_UPSERT, rows)
 
 
 def _is_held(connection: sqlite3.Connection, reading: Reading) -> bool:

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from history.store import ReadingRejected
-from schemas.aggregate import FIVE_MINUTES, Aggregate
+from schemas.aggregate import FIVE_MINUTES, SECOND, WIDTHS, Aggregate
 
 SINCE = 2  # the schema version that brought them
 
@@ -29,6 +29,7 @@ UPSERT = """
         revision = excluded.revision, final = excluded.final
     WHERE excluded.revision > revision AND excluded.count >= count
 """
+ADD = UPSERT[: UPSERT.index("ON CONFLICT")] + "ON CONFLICT DO NOTHING"
 PAGE = """
     SELECT mac, width, start, quantity, instance, count, min, max, mean, first, first_after, last, last_after,
            revision, final
@@ -37,6 +38,12 @@ PAGE = """
     AND (start, quantity, instance) > (?, ?, ?)
     ORDER BY start, quantity, instance LIMIT ?
 """
+# What a rebuild knows the whole of: windows that end by then, of any width.
+DELETE_CLOSED = f"""
+    DELETE FROM aggregate
+    WHERE sensor = (SELECT id FROM sensor WHERE mac = ?) AND width IN {WIDTHS} AND start >= ? AND start < ?
+    AND start + width * {SECOND} <= ?
+"""  # noqa: S608 - constants
 # One step down the primary key for each sensor, however many rows it has.
 PRUNE = f"""
     DELETE FROM aggregate WHERE (sensor, width, start, quantity, instance) IN (

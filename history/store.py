@@ -1,10 +1,10 @@
 """The history store behind one interface: a writing and a reading side, one file per engine."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from schemas.aggregate import Aggregate
+from schemas.aggregate import SECOND, Aggregate
 from schemas.reading import Reading
 
 DAY_MS = 86_400_000
@@ -43,6 +43,27 @@ class Retention:
     def five_minutes_before(self, now: int) -> int:
         """5-minute windows that start before this are too old at `now`; both in unix milliseconds."""
         return now - int(self.five_minutes * DAY_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class RebuiltDay:
+    """What the raw log says of one sensor's UTC day, [start, end) in unix milliseconds.
+
+    `has_read` tells of a held reading whether the part of the log that was read holds its frame: others stay. Windows
+    that end after `closed` (unix milliseconds) are open: of them only what is missing is added.
+    """
+
+    sensor: str
+    start: int
+    end: int
+    readings: Sequence[Reading]
+    aggregates: Sequence[Aggregate]
+    has_read: Callable[[Reading], bool]
+    closed: int
+
+    def closes(self, aggregate: Aggregate) -> bool:
+        """Whether the rebuild knows the whole of that window."""
+        return aggregate.start + aggregate.width * SECOND <= self.closed
 
 
 class HistoryWriter(Protocol):
@@ -93,3 +114,14 @@ class HistoryReader(Protocol):
 
     async def close(self) -> None:
         """Release the store."""
+
+
+class HistoryRebuilder(HistoryReader, Protocol):
+    """The reading side, and what puts a rebuild in the place of what is held."""
+
+    async def replace(self, day: RebuiltDay) -> None:
+        """Return once the day's readings and aggregates are those of the rebuild; done again, nothing changes.
+
+        All or nothing where the engine has transactions; elsewhere what breaks off is whole when it is done again.
+        Raises StoreUnavailable or ReadingRejected.
+        """

@@ -4,6 +4,9 @@ set -euo pipefail
 missing=()
 [ -x /usr/sbin/mosquitto ] || missing+=(mosquitto)
 [ -x /usr/bin/chromium ] || missing+=(chromium)
+# the fault suite's Kafka broker, and what fetches it
+[ -x /usr/bin/java ] || missing+=(openjdk-17-jre-headless)
+[ -x /usr/bin/mvn ] || missing+=(maven)
 if [ "${#missing[@]}" -gt 0 ]; then
     # mosquitto must not start as a service of the machine: the tests start their own
     export DEBIAN_FRONTEND=noninteractive

@@ -1,7 +1,8 @@
 """A real InfluxDB for tests: Debian's 1.6.7, and before it a shim with the v2 write path that 1.6 does not have yet.
 
 The shim (`python -m tests.influxdb UPSTREAM PORT TOKEN_FILE`) maps /api/v2/write?org&bucket&precision to
-/write?db&precision, wants the token, gives errors the shape of v2, and passes /query and /ping on as they are.
+/write?db&precision and /api/v2/delete to a DELETE, wants the token, gives errors the shape of v2, and passes /query and
+/ping on as they are.
 """
 
 import gzip
@@ -159,6 +160,12 @@ def v2_write_shim(upstream: int, token_file: Path) -> web.Application:
             if request.headers.get("Content-Encoding") == "gzip":  # aiohttp has unpacked it already
                 body = gzip.compress(body, 1)
             path, query = "/write", {"db": query["bucket"], "precision": query["precision"]}
+        elif path == "/api/v2/delete":
+            asked = json.loads(body)
+            tag, _, value = asked["predicate"].partition("=")
+            quoted = "'" + value.strip('"') + "'"
+            statement = f"DELETE WHERE {tag} = {quoted} AND time >= '{asked['start']}' AND time <= '{asked['stop']}'"
+            path, query, body = "/query", {"db": query["bucket"], "q": statement}, b""
         headers = {name: request.headers[name] for name in ("Content-Encoding",) if name in request.headers}
         async with (
             aiohttp.ClientSession(auto_decompress=False) as session,
@@ -177,7 +184,7 @@ def v2_write_shim(upstream: int, token_file: Path) -> web.Application:
             return web.Response(body=text, status=answer.status, headers=kept)
 
     app = web.Application(client_max_size=64 * 2**20)
-    for path in ("/api/v2/write", "/query", "/ping"):
+    for path in ("/api/v2/write", "/api/v2/delete", "/query", "/ping"):
         app.router.add_route("*", path, handle)
     return app
 

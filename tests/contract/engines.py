@@ -9,7 +9,7 @@ from typing import Protocol
 from history.influx import InfluxHistory
 from history.influx_server import InfluxServer
 from history.sqlite import SqliteHistory
-from history.store import HistoryReader, HistoryWriter
+from history.store import HistoryRebuilder, HistoryWriter
 from schemas.advertisement import Coordinate
 from schemas.aggregate import FIVE_MINUTES, SECOND, Aggregate, window_start
 from schemas.reading import Reading
@@ -19,7 +19,7 @@ MINUTE = 60_000
 START = 1_759_654_320_000
 
 
-class Store(HistoryWriter, HistoryReader, Protocol):
+class Store(HistoryWriter, HistoryRebuilder, Protocol):
     """Both sides in one."""
 
 

@@ -1,5 +1,6 @@
 """What is InfluxDB's own: its schema, what a person sees in it, its errors and outages."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from history.influx import InfluxHistory
 from history.influx_server import InfluxServer
-from history.store import ReadingRejected, StoreUnavailable
+from history.store import DAY_MS, ReadingRejected, RebuiltDay, StoreUnavailable
 from schemas.aggregate import DAY, FIVE_MINUTES, HOUR
 from schemas.reading import Reading
 from schemas.registry import Entry, Placement, Registry
@@ -171,6 +172,47 @@ async def test_an_outage_passes_and_what_was_written_is_there_once(own_influx: I
     await store.write([reading(0), reading(1)])
     assert await stored(store) == [reading(0), reading(1)]
     await store.close()
+
+
+async def test_a_rebuilt_day_leaves_no_point_of_what_it_no_longer_says(influx: Influx) -> None:
+    """A quantity that a better decoder does not give is gone for Grafana too."""
+    bucket = influx.make_buckets()
+    store, day = influx.history(bucket), reading(0).measured_at // DAY_MS * DAY_MS
+    wrong = [msgspec.structs.replace(reading(number), values={"temperature": 21.5, "energy": 5}) for number in range(3)]
+    other = reading(0, sensor="f8:44:77:3a:0e:4b")
+    await store.write([*wrong, msgspec.structs.replace(other, values={"energy": 7})])
+    await store.replace(
+        RebuiltDay(SENSOR, day, day + DAY_MS, [reading(0), reading(2)], [], lambda held: held != wrong[1], 0)
+    )
+    assert await stored(store) == [reading(0), wrong[1], reading(2)]
+    found = {
+        (series.tags["sensor_id"], row[0])
+        for series in influx.query('SELECT "value" FROM "energy" GROUP BY sensor_id', bucket)
+        for row in series.values
+    }
+    assert found == {(SENSOR, wrong[1].measured_at), (other.sensor, other.measured_at)}
+    await store.close()
+
+
+async def test_a_rebuild_that_broke_off_is_whole_when_it_is_done_again(own_influx: Influx) -> None:
+    class Breaks(InfluxServer):
+        """Goes away between the delete and the write."""
+
+        async def write(self, bucket: str, lines: Sequence[bytes]) -> None:
+            raise StoreUnavailable("gone")
+
+    bucket = own_influx.make_buckets()
+    store, day = own_influx.history(bucket), reading(0).measured_at // DAY_MS * DAY_MS
+    await store.write([reading(number) for number in range(5)])
+    moved = [msgspec.structs.replace(reading(number), gateway="b") for number in range(4)]
+    rebuilt = RebuiltDay(SENSOR, day, day + DAY_MS, moved, [], lambda held: True, 0)
+    broken = InfluxHistory(Breaks(own_influx.url, ORG, own_influx.token_file), bucket)
+    with pytest.raises(StoreUnavailable):
+        await broken.replace(rebuilt)
+    await store.replace(rebuilt)
+    assert await stored(store) == moved
+    await store.close()
+    await broken.close()
 
 
 TEXTS = st.text(max_size=40)

@@ -19,11 +19,14 @@ class Scripted:
     def __init__(self) -> None:
         self.status, self.body, self.headers = 204, b"", dict[str, str]()
         self.asked: list[web.Request] = []
+        self.bodies: list[object] = []  # of those that are JSON
         self.delay = 0.0
 
     async def handle(self, request: web.Request) -> web.Response:
         self.asked.append(request)
-        await request.read()
+        body = await request.read()
+        if body.startswith(b"{"):
+            self.bodies.append(json.loads(body))
         await asyncio.sleep(self.delay)
         return web.Response(status=self.status, body=self.body, headers=self.headers)
 
@@ -172,4 +175,44 @@ async def test_nobody_there_is_an_outage(free_port: Callable[[], int]) -> None:
     for attempt in (server.write("b", [b"x"]), server.query("b", "q")):
         with pytest.raises(StoreUnavailable, match=r"cannot be reached: .*onnect.*does it run"):
             await attempt
+    await server.close()
+
+
+async def test_a_delete_is_a_v2_delete_of_whole_milliseconds(scripted: tuple[Scripted, str], tmp_path: Path) -> None:
+    script, url = scripted
+    (tmp_path / "token").write_text("t0ken\n")
+    server = InfluxServer(url, "o r g", tmp_path / "token")
+    await server.delete("b", 'a"b\\', 1_759_654_320_007, 1_759_654_321_000)
+    [asked] = script.asked
+    assert (asked.method, asked.path) == ("POST", "/api/v2/delete")
+    assert dict(asked.query) == {"org": "o r g", "bucket": "b"}
+    assert asked.headers["Authorization"] == "Token t0ken"
+    assert script.bodies == [
+        {
+            "start": "2025-10-05T08:52:00.007000000Z",
+            "stop": "2025-10-05T08:52:01.000999999Z",
+            "predicate": 'sensor_id="a\\"b\\\\"',
+        }
+    ]
+    await server.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (404, b"404 page not found", "cannot delete .404.: a rebuild needs InfluxDB 2"),
+        (405, b"", "cannot delete .405."),
+        (404, error("bucket not found"), "has no bucket b"),
+        (401, error("unauthorized"), "refuses bucket b"),
+        (500, error("disk"), "answers 500: disk"),
+    ],
+)
+async def test_a_refused_delete_is_one_line(
+    scripted: tuple[Scripted, str], status: int, body: bytes, said: str
+) -> None:
+    script, url = scripted
+    script.status, script.body = status, body
+    server = InfluxServer(url, "o")
+    with pytest.raises(StoreUnavailable, match=said):
+        await server.delete("b", "s", 0, 1)
     await server.close()

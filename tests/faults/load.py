@@ -1,0 +1,206 @@
+"""Traffic: a block of sensors that no other fault has, as gateways bring it to the MQTT broker at QoS 1.
+
+`python -m tests.faults.load PLAN` is the child that publishes; `Load` starts it and waits for it. What was not
+acknowledged is published again after a reconnect, unless the plan asks for a real gateway's queue of five messages.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from subprocess import Popen
+from typing import TextIO
+
+import msgspec
+
+from cli.child import spawn
+from shelly.beacon import Beacon
+from shelly.envelopes import FORMATS, Heard
+from shelly.gateway import Gateway, Message
+from shelly.publisher import Publisher
+from tests.faults.ledger import Ledger, Packet, encode, read_ledger
+
+_ROOT = Path(__file__).parents[2]
+_BLOCK_SENSORS = 1 << 16
+_DRAIN_SECONDS = 300
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What to publish. Durations in seconds, unless the name says milliseconds; a packet's number grows by sensor.
+
+    `copies`: so many gateways hear each packet, each `copy_age_ms` longer ago than the one before, and say so
+    `copy_delay` after it. `span`: the packets were sent evenly over so long a time that ends now, as gateways say that
+    kept them. `clock_jump_ms`: from the middle on, the gateways' clocks are wrong by so much. `again`: every so
+    manieth message is published twice, byte for byte, as QoS 1 does. `new_battery_at`: with this number a sensor
+    counts its packet ids from 0 again. `lossless`: a gateway keeps all that waits, not five messages.
+    """
+
+    mqtt: str
+    ledger: str
+    block: int
+    rate: float = 1200
+    seconds: float = 12
+    sensors: int = 500
+    gateways: int = 4
+    copies: int = 1
+    copy_age_ms: int = 0
+    copy_delay: float = 0
+    span: float = 0
+    clock_jump_ms: int = 0
+    again: int = 0
+    first_packet_id: int = 0
+    new_battery_at: int | None = None
+    lossless: bool = True
+
+    @property
+    def packets(self) -> int:
+        """How many packets the sensors send."""
+        return int(self.rate * self.seconds / self.copies)
+
+    def sensor(self, index: int) -> str:
+        """The address of the block's sensor number `index`."""
+        text = f"7cc6{self.block * _BLOCK_SENSORS + index:08x}"
+        return ":".join(text[i : i + 2] for i in range(0, 12, 2))
+
+    def packet(self, place: int, sent_at: int) -> Packet:
+        """The block's packet at that place in the order of sending: a pure function of both."""
+        number, index = divmod(place, self.sensors)
+        battery, packet_id = 80, self.first_packet_id + number
+        if self.new_battery_at is not None and number >= self.new_battery_at:
+            battery, packet_id = 100, number - self.new_battery_at
+        dice = Random(f"{self.block}-{place}")
+        temperature, humidity = dice.randrange(-100, 400) / 10, dice.randrange(20, 90)
+        return Packet(self.sensor(index), number, packet_id % 256, sent_at, temperature, humidity, battery)
+
+
+class Load:
+    """The child that publishes; `ledger()` is what was acknowledged so far."""
+
+    def __init__(self, plan: Plan, child: "Popen[bytes]") -> None:
+        self.plan, self._child = plan, child
+
+    @property
+    def done(self) -> bool:
+        """Whether everything is published and acknowledged. A child that failed fails the test."""
+        code = self._child.poll()
+        assert code in (None, 0), f"the traffic of block {self.plan.block} failed: exit {code}"
+        return code == 0
+
+    def ledger(self) -> Ledger:
+        """The packets that were acknowledged."""
+        return read_ledger(Path(self.plan.ledger))
+
+    def kill(self) -> None:
+        self._child.kill()
+        self._child.wait()
+
+
+@contextmanager
+def publishing(plan: Plan) -> Iterator[Load]:
+    """Traffic while the context lasts; it ends by itself as planned, and at the context's end at the latest."""
+    Path(plan.ledger).touch()
+    command = [sys.executable, "-P", "-m", "tests.faults.load", msgspec.json.encode(plan).decode()]
+    load = Load(plan, spawn(command, cwd=str(_ROOT), env={**os.environ, "PYTHONPATH": str(_ROOT)}))
+    try:
+        yield load
+    finally:
+        load.kill()
+
+
+def messages(plan: Plan, start: int) -> Iterator[tuple[float, Message]]:
+    """When to publish (unix seconds) and what, in that order; the traffic begins at `start`, unix milliseconds."""
+    every = plan.copies / plan.rate
+    waiting: list[tuple[float, Message]] = []
+    for place in range(plan.packets):
+        due = start / 1000 + place * every
+        while waiting and waiting[0][0] <= due:
+            yield waiting.pop(0)
+        sent_at = round(due * 100) * 10
+        if plan.span:
+            sent_at = start - round(plan.span * 100 * (1 - place / plan.packets)) * 10
+        packet = plan.packet(place, sent_at)
+        for copy in range(plan.copies):
+            at = due + copy * plan.copy_delay
+            message = _message(plan, place, copy, packet, sent_at + round(copy * plan.copy_delay * 100) * 10)
+            waiting.append((at, message))
+            if plan.again and place % plan.again == 0:
+                waiting.append((at, message))
+        waiting.sort(key=lambda each: each[0])
+    yield from waiting
+
+
+def _message(plan: Plan, place: int, copy: int, packet: Packet, at: int) -> Message:
+    """The packet as one gateway says it at `at`, by the true clock."""
+    gateway = Gateway(plan.block * 256 + (place + copy) % plan.gateways, "bluflow", at)
+    told = at + (plan.clock_jump_ms if 2 * place >= plan.packets else 0)
+    beacon = Beacon(
+        packet.sensor,
+        packet.packet_id,
+        packet.sent_at,
+        packet.temperature,
+        packet.humidity,
+        packet.battery,
+        service_data(packet),
+    )
+    age = at - packet.sent_at + copy * plan.copy_age_ms
+    written = FORMATS["bluflow"].write(gateway.name, told, place, (Heard(told - age, -60 - copy, beacon),))
+    assert written is not None
+    return Message(at, gateway.name, *written, (Heard(packet.sent_at, -60 - copy, beacon),))
+
+
+def service_data(packet: Packet) -> bytes:
+    """BTHome v2, plain: packet id, battery, humidity, the number as a count, temperature in 0.1 °C."""
+    tenths = round(packet.temperature * 10).to_bytes(2, "little", signed=True)
+    return (
+        bytes([0x44, 0x00, packet.packet_id, 0x01, packet.battery, 0x2E, packet.humidity, 0x3E])
+        + packet.number.to_bytes(4, "little")
+        + b"\x45"
+        + tenths
+    )
+
+
+def _number(message: Message) -> int:
+    [heard] = message.heard
+    return int.from_bytes(heard.beacon.service_data[8:12], "little")
+
+
+def _note(file: TextIO, message: Message) -> None:
+    [heard] = message.heard
+    beacon = heard.beacon
+    packet = Packet(
+        beacon.sensor,
+        _number(message),
+        beacon.packet_id,
+        heard.at,
+        beacon.temperature,
+        beacon.humidity,
+        beacon.battery,
+    )
+    file.write(encode(packet).decode() + "\n")
+
+
+def publish(plan: Plan) -> bool:
+    """Publish all of it; whether everything was acknowledged in time."""
+    names = [Gateway(plan.block * 256 + index, "bluflow", 0).name for index in range(plan.gateways)]
+    with Path(plan.ledger).open("a", buffering=1) as file:
+        publisher = Publisher(plan.mqtt, names, lossless=plan.lossless, on_acked=lambda message: _note(file, message))
+        try:
+            publisher.wait_connected(30)
+            dues: dict[int, float] = {}
+
+            def planned() -> Iterator[Message]:
+                for due, message in messages(plan, time.time_ns() // 1_000_000):
+                    dues[0] = due
+                    yield message
+
+            publisher.play(planned(), due=lambda _: dues[0])
+            return publisher.drain(_DRAIN_SECONDS)
+        finally:
+            publisher.close()
+
+
+if __name__ == "__main__":
+    sys.exit(0 if publish(msgspec.json.decode(sys.argv[1], type=Plan)) else 1)

@@ -1,0 +1,93 @@
+"""Brokers cut off, slow, refusing, killed; and the MQTT broker gone together with the bridge."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from schemas.topics import RAW_FRAMES, READINGS
+from tests.faults.pipeline import Pipeline
+from tests.faults.trial import Trial
+
+Begin = Callable[..., Trial]
+CUT_SECONDS = 60
+SLOW_SECONDS = 15
+
+
+def last(pipeline: Pipeline, seconds: float) -> None:
+    """The fault lasts so long; the processes are tended."""
+    end = time.monotonic() + seconds
+    pipeline.until(lambda: time.monotonic() > end, seconds + 30, "the fault's end")
+
+
+@pytest.mark.timeout(500)
+def test_kafka_unreachable_for_a_minute(pipeline: Pipeline, trial: Begin) -> None:
+    under = trial(pipeline, "Kafka unreachable 60 s", seconds=CUT_SECONDS + 40)
+    pipeline.cluster.proxy.cut()
+    last(pipeline, CUT_SECONDS)
+    hurt_at = time.time()
+    pipeline.cluster.proxy.through()
+    under.recovered(hurt_at, seconds=120)
+    under.conclude()
+
+
+@pytest.mark.timeout(400)
+def test_kafka_slow(pipeline: Pipeline, trial: Begin) -> None:
+    under = trial(pipeline, "Kafka slow: 400 ms a round trip", seconds=50)
+    pipeline.cluster.proxy.latency(0.2)
+    last(pipeline, SLOW_SECONDS)
+    hurt_at = time.time()
+    pipeline.cluster.proxy.through()
+    under.recovered(hurt_at)
+    under.conclude()
+
+
+@pytest.mark.timeout(400)
+def test_kafka_refuses_what_is_produced(pipeline: Pipeline, trial: Begin) -> None:
+    under = trial(pipeline, "Kafka refuses readings", seconds=50)
+    readings = READINGS.full_name(pipeline.prefix)
+    kept = READINGS.config(embedded=False)["retention.ms"]
+    ended = pipeline.restarts.get("worker-0", 0)
+    pipeline.cluster.configure(readings, max_message_bytes="1", retention_ms=kept)
+    try:
+        pipeline.until(lambda: pipeline.restarts.get("worker-0", 0) > ended, 60, "the worker ends at a refusal")
+    finally:
+        hurt_at = time.time()
+        pipeline.cluster.configure(readings, retention_ms=kept)
+    under.recovered(hurt_at)
+    under.conclude()
+
+
+@pytest.mark.timeout(400)
+def test_one_broker_of_three_killed(trio: Pipeline, trial: Begin) -> None:
+    under = trial(trio, "one Kafka broker of three: SIGKILL", seconds=60)
+    hurt_at = time.time()
+    trio.cluster.kill(3)
+    under.recovered(hurt_at)
+    trio.cluster.revive(3)
+    trio.until(lambda: trio.cluster.in_sync(RAW_FRAMES.full_name(trio.prefix)), 60, "three copies again")
+    under.conclude()
+
+
+@pytest.mark.timeout(400)
+def test_mqtt_broker_and_bridge_stopped_together(pipeline: Pipeline, trial: Begin) -> None:
+    under = trial(pipeline, "MQTT broker and bridge: SIGTERM", seconds=30)
+    hurt_at = time.time()
+    pipeline.term("mosquitto", "bridge")
+    pipeline.start("mosquitto")
+    pipeline.start("bridge")
+    under.recovered(hurt_at)
+    under.conclude()
+
+
+@pytest.mark.timeout(400)
+def test_mqtt_broker_and_bridge_killed_together(pipeline: Pipeline, trial: Begin) -> None:
+    under = trial(pipeline, "MQTT broker and bridge: SIGKILL", seconds=30)
+    hurt_at = time.time()
+    pipeline.kill("mosquitto", "bridge")
+    pipeline.start("mosquitto")
+    pipeline.start("bridge")
+    under.recovered(hurt_at)
+    # what mosquitto alone held had been acknowledged and not yet written: it writes its sessions once a second
+    verdict = under.conclude(excused=round(2 * under.plan.rate))
+    assert not verdict.duplicated, verdict

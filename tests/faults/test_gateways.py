@@ -1,0 +1,40 @@
+"""What gateways and sensors do to the pipeline: copies, wrong clocks, ids that come round, messages that come twice."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from history.sqlite import SqliteHistory
+from tests.faults.evidence import Evidence
+from tests.faults.load import Plan, publishing
+from tests.faults.pipeline import Pipeline
+from tests.faults.table import Row
+
+DAY_MS = 86_400_000
+# fault -> the traffic, and by how many milliseconds the time of a reading may differ from the truth
+FAULTS: dict[str, tuple[dict[str, Any], int]] = {
+    "copies by three gateways, 118 s apart": ({"copies": 3, "copy_age_ms": 59_000, "copy_delay": 1.0}, 120_000),
+    "gateway clock jumps a day ahead": ({"clock_jump_ms": DAY_MS}, 5_000),
+    "gateway clock jumps a day back": ({"clock_jump_ms": -DAY_MS}, 5_000),
+    "packet id comes round, new battery": ({"first_packet_id": 250, "new_battery_at": 12}, 1_000),
+    "every fifth message sent twice": ({"again": 5}, 1_000),
+}
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_packet_is_one_reading(
+    fault: str, pipeline: Pipeline, block: int, tmp_path: Path, rows: list[Row]
+) -> None:
+    fields, tolerance_ms = FAULTS[fault]
+    plan = Plan(mqtt=pipeline.mqtt, ledger=str(tmp_path / "ledger"), block=block, **fields)
+    with publishing(plan) as load:
+        pipeline.until(lambda: load.done, 120, "all of it is acknowledged")
+        ledger = load.ledger()
+    assert len(ledger) == plan.packets
+    evidence = Evidence(pipeline.kafka, pipeline.prefix, SqliteHistory(pipeline.history_file))
+    verdict = evidence.settled(pipeline, ledger, tolerance_ms=tolerance_ms)
+    wrong = verdict.wrong + verdict.wrong_aggregates
+    rows.append(Row(fault, verdict.events, plan.rate, verdict.missing, verdict.duplicated, wrong, ()))
+    assert verdict.clean, verdict

@@ -1,0 +1,86 @@
+"""The raw log on a real broker: read by time, in order of arrival, up to a snapshot."""
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from history.archive import Placed
+from schemas.topics import RAW_FRAMES
+from streams.replay.kafka_source import MARGIN_MS, KafkaSource, kafka_source
+from streams.replay.source import LogForgot
+from tests.streams.replay.logs import D0, HOUR, MINUTE, log, packets, publish
+
+LOG = log((each.frame() for each in packets(D0, D0 + 6 * HOUR)), D0, D0 + 6 * HOUR)
+
+
+@pytest.fixture
+async def topic(kafka: str, topic_prefix: str) -> str:
+    """A raw-frames topic of two partitions."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(RAW_FRAMES.full_name(topic_prefix), 2, 1)])
+    finally:
+        await admin.close()
+    return RAW_FRAMES.full_name(topic_prefix)
+
+
+async def everything(source: KafkaSource) -> list[Placed]:
+    return [each async for each in source.records()]
+
+
+@pytest.mark.parametrize("span", [(0, D0 + 99 * HOUR), (D0 + HOUR, D0 + 4 * HOUR), (D0 + 1, D0 + 5 * MINUTE)])
+async def test_the_records_that_arrived_in_a_span_come_in_order(kafka: str, topic: str, span: tuple[int, int]) -> None:
+    await publish(kafka, topic, LOG)
+    async with kafka_source(kafka, topic, *span) as source:
+        assert await everything(source) == [each for each in LOG if span[0] <= each.received_at < span[1]]
+        assert (source.partitions, source.cut, source.by_offset) == (2, False, True)
+        # it did not read the whole log for that
+        assert source.total <= sum(each.received_at >= span[0] - MARGIN_MS for each in LOG)
+
+
+async def test_what_was_written_later_than_it_arrived_is_found(kafka: str, topic: str) -> None:
+    """The broker was away for three hours: so long the bridge held what it had received."""
+    await publish(kafka, topic, LOG, delay=3 * HOUR)
+    async with kafka_source(kafka, topic, D0 + HOUR, D0 + 2 * HOUR) as source:
+        assert await everything(source) == [each for each in LOG if D0 + HOUR <= each.received_at < D0 + 2 * HOUR]
+
+
+async def test_it_reads_up_to_where_the_log_ended_when_it_began(kafka: str, topic: str) -> None:
+    await publish(kafka, topic, LOG[:100])
+    async with kafka_source(kafka, topic, 0, D0 + 99 * HOUR) as source:
+        await publish(kafka, topic, LOG[100:200])
+        assert await everything(source) == LOG[:100]
+
+
+async def test_a_partition_that_lies_back_holds_the_others_until_it_has_come(kafka: str, topic: str) -> None:
+    one, other = ([each for each in LOG if each.record.partition == number] for number in (0, 1))
+    await publish(kafka, topic, other)
+    await publish(kafka, topic, one)
+    async with kafka_source(kafka, topic, 0, D0 + 99 * HOUR) as source:
+        assert await everything(source) == LOG
+
+
+async def test_a_clock_that_was_set_back_keeps_each_partitions_order(kafka: str, topic: str) -> None:
+    shuffled = [LOG[0], LOG[5]._replace(record=LOG[0].record), LOG[2]._replace(record=LOG[0].record)]
+    times = [D0, D0 + 5 * MINUTE, D0 + MINUTE]
+    records = [
+        each._replace(
+            received_at=at, record=each.record._replace(headers=[("received-at", b"%d" % at)], value=b"%d" % n)
+        )
+        for n, (each, at) in enumerate(zip(shuffled, times, strict=True))
+    ]
+    await publish(kafka, topic, records)
+    async with kafka_source(kafka, topic, 0, D0 + 99 * HOUR) as source:
+        assert [(each.record.value, each.offset) for each in await everything(source)] == [
+            (b"0", 0),
+            (b"1", 1),
+            (b"2", 2),
+        ]
+
+
+async def test_an_empty_log_and_one_that_is_not_there(kafka: str, topic: str) -> None:
+    async with kafka_source(kafka, topic, 0, D0) as source:
+        assert await everything(source) == []
+    with pytest.raises(LogForgot, match=r"topic nobody\.raw"):
+        async with kafka_source(kafka, "nobody.raw", 0, D0):
+            pass
