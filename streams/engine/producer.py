@@ -1,4 +1,4 @@
-"""The producer: idempotent, and whole batches for one partition with a future that tells of their delivery."""
+"""The producer: idempotent, with a future that tells of the delivery of what a stage wrote."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -7,14 +7,9 @@ from typing import Any, NamedTuple
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.producer import ProducerBuffer
 
-from streams.engine.fail_stop import fail_stop
+from streams.engine.outbox import Outbox
 
 FLUSH_POLL_SECONDS = 0.005
-
-
-def _end_if_failed(future: "asyncio.Future[Any]") -> None:
-    if not future.cancelled() and (error := future.exception()):
-        fail_stop(error)
 
 
 class Output(NamedTuple):
@@ -54,6 +49,7 @@ class IdempotentProducer(driver.Producer):
         super().__init__(*args, **kwargs)
         self.buffer = WaitingBuffer(loop=self.loop, beacon=self.beacon)
         self.buffer.app = self.app
+        self._outboxes: dict[tuple[str, int], Outbox] = {}
 
     def _settings_extra(self) -> Mapping[str, Any]:
         return {"acks": "all", "enable_idempotence": True}
@@ -62,29 +58,15 @@ class IdempotentProducer(driver.Producer):
         """How many partitions the topic has on the broker."""
         return len(await self._ensure_producer().partitions_for(topic))
 
-    async def send_outputs(self, outputs: Iterable[Output]) -> "list[asyncio.Future[Any]]":
-        """Hand them over in order; one future for each native batch, which fails if its delivery fails."""
+    def send_outputs(self, outputs: Iterable[Output]) -> "list[asyncio.Future[Any]]":
+        """Hand them over in order; the futures tell of their delivery, one for each native batch they went into."""
         client = self._ensure_producer()
-        open_batches: dict[tuple[str, int], Any] = {}
-        futures: list[asyncio.Future[Any]] = []
-        for output in outputs:
-            place = output.topic, output.partition
-            batch = open_batches.get(place)
-            if batch is None:
-                batch = open_batches[place] = client.create_batch()
-            if self._append(batch, output):
-                continue
-            futures.append(await client.send_batch(batch, output.topic, partition=output.partition))
-            batch = open_batches[place] = client.create_batch()
-            self._append(batch, output)  # the first record of a batch is always taken
-        for (topic, partition), batch in open_batches.items():
-            futures.append(await client.send_batch(batch, topic, partition=partition))
-        for future in futures:
-            # at once, not when its turn comes: a younger batch of the partition may be delivered meanwhile
-            future.add_done_callback(_end_if_failed)
-        return futures
-
-    @staticmethod
-    def _append(batch: Any, output: Output) -> bool:
-        added = batch.append(key=output.key, value=output.value, timestamp=None, headers=list(output.headers))
-        return added is not None
+        futures: dict[int, asyncio.Future[Any]] = {}
+        for topic, partition, key, value, headers in outputs:
+            place = topic, partition
+            outbox = self._outboxes.get(place)
+            if outbox is None:
+                outbox = self._outboxes[place] = Outbox(client, topic, partition)
+            future = outbox.add(key, value, headers)
+            futures[id(future)] = future
+        return list(futures.values())

@@ -62,7 +62,7 @@ class Lane:
         self.stage.check_lease()
         topic = self.stage.table.changelog_topic_name
         outputs = [Output(topic, self.partition, key, value) for key, value in changed.items()]
-        await asyncio.gather(*await self.stage.producer.send_outputs(outputs))
+        await asyncio.gather(*self.stage.producer.send_outputs(outputs))
 
 
 class Stage:
@@ -111,7 +111,7 @@ class Stage:
             work = self.fold(batch.records, self.table.data.states(batch.partition), batch.partition)
             changed = {**self.table.data.rewrites.pop(batch.partition, {}), **work.changed}
             self.check_lease()
-            futures = await self.producer.send_outputs(work.outputs)
+            futures = self.producer.send_outputs(work.outputs)
         except BaseException as error:
             fail_stop(error)  # memory is ahead of the log: never go on, whatever it was
         self.batches += 1

@@ -155,10 +155,10 @@ async def test_outputs_arrive_in_order_in_their_partition(kafka: str, counting_t
     out = counting_topics + "out"
     async with app.producer as producer:
         outputs = [Output(out, number % 2, b"k", b"%d" % number, (("h", b"v"),)) for number in range(1_000)]
-        futures = await producer.send_outputs(outputs)
+        futures = producer.send_outputs(outputs)
         await asyncio.gather(*futures)
         large = Output(out, 2, b"k", b"x" * 10_000)
-        await asyncio.gather(*await producer.send_outputs([large, large]))
+        await asyncio.gather(*producer.send_outputs([large, large]))
     assert len(futures) > 2, "several batches"
     even, odd, alone, _ = await read_all(kafka, out)
     assert [record.value for record in even] == [b"%d" % number for number in range(0, 1_000, 2)]  # type: ignore[attr-defined]
