@@ -23,6 +23,7 @@ from streams.keys import KeyFile
 from streams.places import Places
 from streams.settings import StreamsSettings
 from streams.track import TrackStage
+from streams.watchdog import Watchdog
 
 log = logging.getLogger("streams")
 REPORT_SECONDS = 5.0
@@ -147,9 +148,15 @@ def _serve(app: EngineApp, settings: StreamsSettings, stages: dict[str, Stage]) 
             return "recovering or rebalancing"
         return None
 
+    watchdog = Watchdog(app, settings.stuck_seconds, settings.stall_seconds)
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def watch() -> None:
+        await watchdog.run()
+
     @app.task  # type: ignore[untyped-decorator]
     async def page() -> None:
-        async with health_page(settings.host, settings.port, ready=ready):
+        async with health_page(settings.host, settings.port, ready=ready, live=watchdog.problem):
             while not app.should_stop:
                 for name, stage in stages.items():
                     metrics.STATES.labels(name).set(len(stage.table.data))
@@ -157,4 +164,6 @@ def _serve(app: EngineApp, settings: StreamsSettings, stages: dict[str, Stage]) 
                 consumer: Any = app.consumer
                 metrics.REWINDS.set(consumer.rewinds)
                 metrics.RECORDS_GONE.set(consumer.records_gone)
+                metrics.REBALANCES.set(app.rebalancing_count)
+                metrics.RECOVERY_SECONDS.set(app.recovery_seconds)
                 await asyncio.sleep(REPORT_SECONDS)

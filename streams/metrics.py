@@ -39,3 +39,9 @@ COUNTER_RESETS = Counter("bluflow_streams_counter_resets_total", "Encryption cou
 AGGREGATES = Counter("bluflow_streams_aggregates_total", "Aggregates written")
 # sensors that fell silent or spoke again
 TRANSITIONS = Counter("bluflow_streams_transitions_total", "Changes of freshness", ["freshness", "cause"])
+# by our own look at the broker's ends, each second
+LAG = Gauge("bluflow_streams_lag_records", "Records of our partitions not committed yet", ["topic", "partition"])
+# for "nothing has been committed since"
+LAST_COMMIT = Gauge("bluflow_streams_last_commit_timestamp_seconds", "When a commit was last seen, unix time")
+REBALANCES = Gauge("bluflow_streams_rebalances", "Rebalances since the start")
+RECOVERY_SECONDS = Gauge("bluflow_streams_recovery_seconds", "What the last rebalance and recovery took")

@@ -23,3 +23,12 @@ class StreamsSettings(Settings):
     session_seconds: float = Field(10, description="a worker not heard for so long loses its partitions", ge=6, le=60)
     commit_seconds: float = Field(1, description="how often offsets are committed", ge=0.1, le=60)
     poll_records: int = Field(5000, description="most records of one poll", ge=1, le=50000)
+    stuck_seconds: float = Field(
+        60,
+        description="no commit for so long while records wait: not live; ends after twice that",
+        ge=1,
+        le=3600,
+    )
+    stall_seconds: float = Field(
+        30, description="the worker ends when its event loop stands still for so long", ge=1, le=600
+    )

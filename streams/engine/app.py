@@ -1,5 +1,6 @@
 """The Faust app with what the engine asks of it: where a source's log must at least reach, and what to do if not."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,16 @@ class EngineApp(faust.App):
         super().__init__(*args, **kwargs)
         self._expected: dict[str, Expected] = {}
         self._tail_lost: dict[str, list[TailLost]] = {}
+        self._rebalance_began = 0.0
+        self.recovery_seconds = 0.0  # what the last rebalance took, recovery of the tables included
+
+    def on_rebalance_start(self) -> None:
+        super().on_rebalance_start()
+        self._rebalance_began = time.monotonic()
+
+    def on_rebalance_end(self) -> None:
+        super().on_rebalance_end()
+        self.recovery_seconds = time.monotonic() - self._rebalance_began
 
     def watch_tail(self, topic: str, tail_lost: TailLost, expected: Expected | None = None) -> None:
         """Call `tail_lost` when, at an assignment, the log ends before its commit or before `expected`."""

@@ -83,6 +83,20 @@ class BatchConsumer(driver.Consumer):
             _ = self._acked[batch.tp]  # the key must be there: Faust walks it to find what to commit
         self.ack(batch)
 
+    async def standing(self) -> tuple[dict[TP, int], dict[TP, int], set[TP]]:
+        """Of each source partition: the commit, records behind it by the broker's own ends; and which are in work.
+
+        Raises KafkaError.
+        """
+        sources = [tp for tp in self.assignment() if tp.topic in self.batch_topics and self._is_source(tp)]
+        if not sources:
+            return {}, {}, set()
+        # what retention took away is nobody's lag
+        begins, ends = await self.earliest_offsets(*sources), await self.highwaters(*sources)
+        committed = {tp: self._committed_offset[tp] or 0 for tp in sources}
+        lag = {tp: max(0, (ends.get(tp) or 0) - max(committed[tp], begins.get(tp) or 0)) for tp in sources}
+        return committed, lag, {tp for tp in sources if self._taken[tp]}
+
     # ---- what Faust calls --------------------------------------------------------------------------------------
 
     def ack(self, message: Any) -> bool:

@@ -9,6 +9,7 @@ from history.store import HistoryWriter
 from schemas.codec import decode_reading
 from schemas.reading import Reading
 from schemas.topics import READINGS
+from streams.sinks import metrics
 from streams.sinks.due import Due
 from streams.sinks.target import Undecodable
 
@@ -35,6 +36,9 @@ class HistoryTarget:
     async def write(self, items: Sequence[Reading]) -> None:
         """Return once all are durable. Raises StoreUnavailable, ReadingRejected."""
         await self._history.write(items)
+        now = time.time()
+        for item in items:
+            metrics.END_TO_END.observe(max(0.0, now - item.received_at / 1000))
 
     async def tidy(self) -> bool:
         """Look whether the store is there, delete a step of what is too old in it: readings and aggregates."""

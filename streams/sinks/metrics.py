@@ -20,3 +20,9 @@ BATCH = Histogram(
     ["sink"],
     buckets=[1, 3, 10, 30, 100, 300, 1000, 3000, 10_000],
 )
+# From the bridge's arrival time, by the bridge's clock and ours.
+END_TO_END = Histogram(
+    "bluflow_sink_end_to_end_seconds",
+    "From a reading's arrival at the bridge to the history store's acknowledgement",
+    buckets=[0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600, 86_400],
+)

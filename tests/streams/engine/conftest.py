@@ -61,12 +61,12 @@ def start_worker(tmp_path: Path) -> Iterator[Callable[..., "object"]]:
 
     children = []
 
-    def start(broker: str, prefix: str, **env: str) -> object:
-        log = (tmp_path / "worker.log").open("ab")
-        script = Path(__file__).parent / "counting.py"
+    def start(broker: str, prefix: str, *arguments: str, script: str = "counting.py", **env: str) -> object:
+        log = (tmp_path / ("worker.log" if script == "counting.py" else "stock.log")).open("ab")
         root = str(Path(__file__).parents[3])
-        environment = {**os.environ, "PYTHONPATH": root, "COUNT_DATA": str(tmp_path / "faust"), **env}
-        child = spawn([sys.executable, str(script), broker, prefix], env=environment, stdout=log, stderr=log, cwd=root)
+        environment = {**os.environ, "PYTHONPATH": root, "COUNT_DATA": str(tmp_path / script), **env}
+        command = [sys.executable, str(Path(__file__).parent / script), broker, prefix, *arguments]
+        child = spawn(command, env=environment, stdout=log, stderr=log, cwd=root)
         log.close()
         children.append(child)
         return child

@@ -3,20 +3,33 @@
 python tests/streams/engine/counting.py BROKER PREFIX: in -> out, one output for each input.
 """
 
+import asyncio
 import logging
 import os
 import sys
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import faust
 import msgspec
 
-from streams.engine import BatchConsumer, BatchSchema, FencedTable, Output, Stage, States, Work, install
+from streams.engine import (
+    BatchConsumer,
+    BatchSchema,
+    FencedTable,
+    IdempotentProducer,
+    Output,
+    Stage,
+    States,
+    Work,
+    install,
+)
 from streams.engine.app import EngineApp
 
 PARTITIONS = 4
 SLOW = float(os.environ.get("COUNT_SLOW", "0"))  # seconds for each batch, so that a kill meets work
+FAULT = os.environ.get("COUNT_FAULT", "")  # what the delivery of the first output, or of its state, meets
 
 
 class Count(msgspec.Struct, array_like=True):
@@ -84,7 +97,36 @@ def make_app(broker: str, prefix: str, **settings: Any) -> EngineApp:
     return app
 
 
+async def _held(app: EngineApp) -> None:
+    """A delivery that is confirmed, or refused, only when the worker is told to stop; or never."""
+    os.write(1, b"in work\n")
+    if FAULT == "never":
+        await asyncio.Event().wait()
+    await app._stopped.wait()
+    if FAULT == "refused-at-stop":
+        raise ConnectionError("the broker was away until the end")
+
+
+def inject(app: EngineApp) -> None:
+    """Let partition 0 meet FAULT; the other partitions go on, and show that commits are made."""
+    send = IdempotentProducer.send_outputs
+
+    def send_outputs(self: IdempotentProducer, outputs: Iterable[Output]) -> "list[asyncio.Future[Any]]":
+        outputs = list(outputs)
+        if FAULT == "never-handed-over" and any("changelog" in o.topic and o.partition == 0 for o in outputs):
+            return [asyncio.get_running_loop().create_future()]
+        futures = send(self, outputs)
+        if FAULT != "never-handed-over" and any(output.value == b"0:0" for output in outputs):
+            futures.append(asyncio.create_task(_held(app)))
+        return futures
+
+    IdempotentProducer.send_outputs = send_outputs  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
     logging.basicConfig(level="INFO")
-    worker = faust.Worker(make_app(sys.argv[1], sys.argv[2]), loglevel="INFO", override_logging=False)
+    app = make_app(sys.argv[1], sys.argv[2])
+    if FAULT:
+        inject(app)
+    worker = faust.Worker(app, loglevel="INFO", override_logging=False)
     worker.execute_from_commandline()

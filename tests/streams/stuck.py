@@ -1,0 +1,29 @@
+"""The real worker, made stuck by STUCK: `delivery` never comes, or the `fold` blocks. Run as a process."""
+
+import asyncio
+import os
+import time
+from typing import Any
+
+from streams.__main__ import worker
+from streams.decode import DecodeStage
+from streams.engine import Work
+from streams.engine.stage import Lane
+
+
+async def never_delivered(self: Lane, changed: Any) -> None:
+    await asyncio.Event().wait()
+
+
+def blocked(self: DecodeStage, records: list[Any], states: dict[bytes, Any], partition: int) -> Work:
+    time.sleep(3600)
+    return Work()
+
+
+if __name__ == "__main__":
+    match os.environ.get("STUCK"):
+        case "delivery":
+            Lane._write_states = never_delivered  # type: ignore[method-assign]
+        case "fold":
+            DecodeStage.fold = blocked  # type: ignore[method-assign]
+    worker().execute_from_commandline()
