@@ -9,16 +9,17 @@ from streams.replay.kafka_source import MARGIN_MS, KafkaSource, kafka_source
 from streams.replay.source import LogForgot
 from tests.streams.replay.logs import D0, HOUR, MINUTE, log, packets, publish
 
+FOR_EVER = {"retention.ms": str(100 * 365 * 24 * HOUR)}
 LOG = log((each.frame() for each in packets(D0, D0 + 6 * HOUR)), D0, D0 + 6 * HOUR)
 
 
 @pytest.fixture
 async def topic(kafka: str, topic_prefix: str) -> str:
-    """A raw-frames topic of two partitions."""
+    """A raw-frames topic of two partitions. The records are old: the default retention would delete them any moment."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
     try:
-        await admin.create_topics([NewTopic(RAW_FRAMES.full_name(topic_prefix), 2, 1)])
+        await admin.create_topics([NewTopic(RAW_FRAMES.full_name(topic_prefix), 2, 1, topic_configs=FOR_EVER)])
     finally:
         await admin.close()
     return RAW_FRAMES.full_name(topic_prefix)
