@@ -43,12 +43,14 @@ def make_app(settings: StreamsSettings, places: Places) -> EngineApp:
     track_stage = TrackStage(places, current_registry(open_sensors(settings)))
     track = _stage(app, "track", advertisements, places.count(ADVERTISEMENTS), track_stage.fold)
 
-    def raw_tail_lost(partition: int, expected: int, end: int) -> None:
-        epoch = decode_stage.begin_epoch(decode.table.data.states(partition), end)
+    def raw_tail_lost(partition: int, expected: int, offset: int) -> None:
+        epoch = decode_stage.begin_epoch(decode.table.data.states(partition), offset)
         metrics.LOST_TAILS.labels("raw-frames").inc()
-        origin = {"origin": f"{raw_frames}:{partition}:{end}"}
+        origin = {"origin": f"{raw_frames}:{partition}:{offset}"}
         log.warning(
-            "raw partition %d ends at %d, read up to %d: begin epoch %d", partition, end, expected, epoch, extra=origin
+            "raw partition %d is not the log that was read up to %d: begin epoch %d at %d",
+            *(partition, expected, epoch, offset),
+            extra=origin,
         )
 
     def advertisements_tail_lost(partition: int, expected: int, end: int) -> None:
@@ -59,7 +61,7 @@ def make_app(settings: StreamsSettings, places: Places) -> EngineApp:
     app.watch_tail(
         raw_frames,
         raw_tail_lost,
-        lambda partition: decode_stage.next_offset(decode.table.data.states(partition)),
+        lambda partition: decode_stage.mark(decode.table.data.states(partition)),
     )
     app.watch_tail(advertisements, advertisements_tail_lost)
     _serve(app, settings, {"decode": decode, "track": track})

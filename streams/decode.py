@@ -19,6 +19,7 @@ from schemas.topics import ADVERTISEMENTS, GATEWAYS
 from streams import metrics
 from streams.dead_letters import dead_letter
 from streams.engine import States, Work
+from streams.engine.tails import Mark
 from streams.formats import DecodedFrame, decode_frame
 from streams.gateways.fold import fold_frame, fold_tick, joined, record_of
 from streams.gateways.native import due
@@ -64,22 +65,19 @@ class DecodeStage:
             elif ticked_at is not None:
                 position = position.ticked(ticked_at)
                 self._tick(ticked_at, position.listening_since, at, states, changed, work)
-        position = LogPosition(position.epoch, records[-1].offset + 1, position.tick, position.listening_since)
-        states[KEY] = position
+        states[KEY] = position = position.after(records[-1])
         work.changed = {key: None if memory is None else dump(memory) for key, memory in changed.items()}
         # last: a recovered position is then never ahead of the gateways' states
         work.changed[KEY] = position.dump()
         return work
 
-    def next_offset(self, states: States) -> int:
+    def mark(self, states: States) -> Mark:
         """How far the recovered state says that the log was read."""
-        return LogPosition.load(states.get(KEY)).next_offset
+        return LogPosition.load(states.get(KEY)).mark
 
-    def begin_epoch(self, states: States, end: int) -> int:
-        """The log lost its tail and goes on at `end`: its offsets mean something else from here on."""
-        before = LogPosition.load(states.get(KEY))
-        position = LogPosition(before.epoch + 1, end, before.tick, before.listening_since)
-        states[KEY] = position
+    def begin_epoch(self, states: States, offset: int) -> int:
+        """The log lost its tail and is read on from there: its offsets mean something else from here on."""
+        states[KEY] = position = LogPosition.load(states.get(KEY)).departed(offset)
         return position.epoch
 
     def _decode(

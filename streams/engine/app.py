@@ -7,8 +7,10 @@ from typing import Any
 import faust
 from faust.types import TP
 
-# (partition) -> next offset by the recovered state; (partition, expected, end) -> None
-Expected = Callable[[int], int]
+from streams.engine.tails import Mark
+
+# (partition) -> how far it was read, by the recovered state; (partition, expected, goes on at) -> None
+Expected = Callable[[int], Mark]
 TailLost = Callable[[int, int, int], None]
 
 
@@ -31,17 +33,18 @@ class EngineApp(faust.App):
         self.recovery_seconds = time.monotonic() - self._rebalance_began
 
     def watch_tail(self, topic: str, tail_lost: TailLost, expected: Expected | None = None) -> None:
-        """Call `tail_lost` when, at an assignment, the log ends before its commit or before `expected`."""
+        """Call `tail_lost` when an assignment finds the log shorter than its commit, or not what was `expected`."""
         self._tail_lost.setdefault(topic, []).append(tail_lost)
         if expected:
             self._expected[topic] = expected
 
-    def expected_offset(self, tp: TP, committed: int) -> int:
-        """The offset up to which the log was seen: by the recovered state, which is written first, else by commit."""
+    def mark(self, tp: TP, committed: int) -> Mark:
+        """How far the log was read: by the recovered state, which is written first, else by commit."""
         expected = self._expected.get(tp.topic)
-        return (expected(tp.partition) if expected else 0) or committed
+        mark = expected(tp.partition) if expected else Mark()
+        return mark if mark.next_offset else Mark(committed)
 
-    def on_tail_lost(self, tp: TP, expected: int, end: int) -> None:
-        """The broker has forgotten offsets [end, expected) and will hand them out again."""
+    def on_tail_lost(self, tp: TP, expected: int, offset: int) -> None:
+        """The broker has forgotten records before `expected`; the log is read on from `offset`."""
         for tail_lost in self._tail_lost.get(tp.topic, []):
-            tail_lost(tp.partition, expected, end)
+            tail_lost(tp.partition, expected, offset)

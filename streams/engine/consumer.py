@@ -17,7 +17,9 @@ from faust.types.tuples import ConsumerMessage
 from mode.utils.futures import notify
 
 from streams.engine.alignment import Alignment
+from streams.engine.fail_stop import fail_stop
 from streams.engine.lease import Lease
+from streams.engine.tails import Mark, lost_tails
 
 MAX_BATCH = 5_000
 
@@ -141,20 +143,32 @@ class BatchConsumer(driver.Consumer):
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:
-        """To the committed offsets; a log that ends before them has lost its tail and goes on at its end."""
+        """To what the states have read, else to the commits; a log that lost its tail goes on where it departs."""
         await super().perform_seek()
         sources = [tp for tp in self.assignment() if tp.topic in self.batch_topics and self._is_source(tp)]
         ends: Mapping[TP, int] = await self.highwaters(*sources) if sources else {}
-        for tp in sources:
-            end = ends.get(tp) or 0
-            expected = self.app.expected_offset(tp, self._read_offset[tp] or 0)
-            if expected > end:
-                self.app.on_tail_lost(tp, expected, end)
-            if min(expected, end) != (self._read_offset[tp] or 0):
-                await self.seek(tp, min(expected, end))
-            self._cursor[tp], self._ends[tp] = self._read_offset[tp] or 0, end
+        marks = {tp: self.app.mark(tp, self._read_offset[tp] or 0) for tp in sources}
+        lost = await self._lost_tails(marks)
+        for tp, mark in marks.items():
+            offset, committed = lost.get(tp, mark.next_offset), self._read_offset[tp] or 0
+            if tp in lost:
+                self.app.on_tail_lost(tp, mark.next_offset, offset)
+            if offset != committed:
+                await self.seek(tp, offset)
+            if offset < committed:
+                self._committed_offset[tp] = offset  # Faust commits nothing that lies behind it
+            self._cursor[tp], self._ends[tp] = offset, ends.get(tp) or 0
         for alignment in self._alignments.values():
             alignment.restart()
+
+    async def _lost_tails(self, marks: Mapping[TP, Mark]) -> dict[TP, int]:
+        transport: Any = self.transport
+        return await lost_tails(driver.server_list(transport.url, transport.default_port), marks)
+
+    async def _check_tail(self, tp: TP, expected: int) -> None:
+        """The client began anew at the log's first record: that is what it does when our offset is not there."""
+        if await self._lost_tails({tp: self.app.mark(tp, expected)}):
+            fail_stop(f"{tp.topic} partition {tp.partition} lost its tail: the next assignment finds where to go on")
 
     def _is_source(self, tp: TP) -> bool:
         return bool(self.app.topics.acks_enabled_for(tp.topic))
@@ -198,6 +212,8 @@ class BatchConsumer(driver.Consumer):
                 self.held_back += len(found)  # Faust resumes sources before it has sought: these come again
                 continue
             expected = self._read_offset[tp]
+            if source and expected and found[0].offset < expected:
+                await self._check_tail(tp, expected)
             fresh = [record for record in found if expected is None or record.offset >= expected]
             if not fresh:
                 continue

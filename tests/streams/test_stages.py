@@ -13,6 +13,7 @@ from schemas.frame import Frame, tick_headers
 from schemas.topics import ADVERTISEMENTS, DEAD_LETTERS, LATEST, RAW_FRAMES, READINGS, TOPICS
 from streams.decode import DecodeStage
 from streams.engine import Output, States, Work
+from streams.engine.tails import Mark, mark_after
 from streams.log_position import KEY, LogPosition
 from streams.places import Places
 from streams.track import TrackStage
@@ -65,17 +66,24 @@ def test_a_frame_becomes_its_advertisements_with_their_raw_coordinate() -> None:
 def test_decode_remembers_how_far_the_log_was_forwarded() -> None:
     states: States = {}
     work = decode([raw(41), raw(42)], states)
-    assert LogPosition.load(work.changed[KEY]) == LogPosition(0, 43) == states[KEY]
+    position = LogPosition.load(work.changed[KEY])
+    assert position == LogPosition(0, 43).after(raw(42)) == states[KEY]
+    assert position.mark == mark_after(raw(42)) != mark_after(raw(42, b"{}"))
 
 
 def test_a_log_that_lost_its_tail_begins_an_epoch() -> None:
     stage, states = DecodeStage(PLACES, dict), {KEY: LogPosition(0, 1_000).dump()}
-    assert stage.next_offset(states) == 1_000
+    assert stage.mark(states) == Mark(1_000)
     assert stage.begin_epoch(states, 990) == 1
     work = stage.fold([raw(990)], states, 2)
     first, _ = advertisements(work)
     assert (first.at.epoch, first.at.offset) == (1, 990)
-    assert LogPosition.load(work.changed[KEY]) == LogPosition(1, 991)
+    assert LogPosition.load(work.changed[KEY]) == LogPosition(1, 991).after(raw(990))
+
+
+def test_a_position_of_before_the_marks_is_read_still() -> None:
+    assert LogPosition.load((7).to_bytes(8, "big")) == LogPosition(0, 7)
+    assert LogPosition.load((7).to_bytes(8, "big") + msgspec.msgpack.encode((5, 3))) == LogPosition(0, 7, 5, 3)
 
 
 def test_a_tick_goes_to_every_partition() -> None:

@@ -23,6 +23,7 @@ PLACES = Places("", {topic.name: topic.embedded_partitions for topic in TOPICS})
 NOW = 1_759_654_321_000
 DAY = 86_400_000
 SENSOR = "7c:c6:b6:bd:4c:b5"
+MAX_KAFKA_TIME = 2**63 - 1
 
 
 def record(offset: int, topic: str, payload: object, at: int, **how: Any) -> Any:
@@ -34,7 +35,7 @@ def record(offset: int, topic: str, payload: object, at: int, **how: Any) -> Any
         key=frame_key(topic),
         value=value,
         headers=Frame(topic, value, at, **how).headers(),
-        timestamp=at,
+        timestamp=min(at, MAX_KAFKA_TIME),
     )
 
 
@@ -52,7 +53,13 @@ def beacon(offset: int, at: int, ts: float, pid: int, src: str = "shellypro2-a")
 
 def tick(offset: int, at: int) -> Any:
     return SimpleNamespace(
-        topic=RAW_FRAMES.name, partition=1, offset=offset, key=b"", value=b"", headers=tick_headers(at), timestamp=at
+        topic=RAW_FRAMES.name,
+        partition=1,
+        offset=offset,
+        key=b"",
+        value=b"",
+        headers=tick_headers(at),
+        timestamp=min(at, MAX_KAFKA_TIME),
     )
 
 
