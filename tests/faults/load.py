@@ -5,6 +5,7 @@ acknowledged is published again after a reconnect, unless the plan asks for a re
 """
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -92,6 +93,10 @@ class Load:
     def ledger(self) -> Ledger:
         """The packets that were acknowledged."""
         return read_ledger(Path(self.plan.ledger))
+
+    def end(self) -> None:
+        """Nothing new is sent from here on; what waits is still brought to its acknowledgement."""
+        self._child.terminate()
 
     def kill(self) -> None:
         self._child.kill()
@@ -190,9 +195,13 @@ def publish(plan: Plan) -> bool:
         try:
             publisher.wait_connected(30)
             dues: dict[int, float] = {}
+            told: list[int] = []
+            signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
 
             def planned() -> Iterator[Message]:
                 for due, message in messages(plan, time.time_ns() // 1_000_000):
+                    if told:
+                        return
                     dues[0] = due
                     yield message
 

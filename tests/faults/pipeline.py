@@ -154,6 +154,10 @@ class Pipeline:
         """Whether the process is there."""
         return name in self._children and self._children[name].poll() is None
 
+    def pid(self, name: str) -> int:
+        """Of a process that runs."""
+        return self._children[name].pid
+
     def ready(self, name: str) -> bool:
         """What its health page says; False while there is none. mosquitto is ready once it runs."""
         if name == "mosquitto":

@@ -13,7 +13,7 @@ Begin = Callable[..., Trial]
 
 @pytest.mark.timeout(400)
 def test_one_two_three_one_workers(pipeline: Pipeline, trial: Begin) -> None:
-    under = trial(pipeline, "workers: 1, 2, 3, 1", seconds=70)
+    under = trial(pipeline, "workers: 1, 2, 3, 1")
     for name in ("worker-1", "worker-2"):
         hurt_at = time.time()
         pipeline.start(name)
@@ -28,7 +28,7 @@ def test_one_two_three_one_workers(pipeline: Pipeline, trial: Begin) -> None:
 
 @pytest.mark.timeout(400)
 def test_a_worker_frozen_past_its_session_and_woken(pipeline: Pipeline, trial: Begin) -> None:
-    under = trial(pipeline, "worker frozen past its session, woken", seconds=60)
+    under = trial(pipeline, "worker frozen past its session, woken")
     hurt_at = time.time()
     pipeline.start("worker-1")
     pipeline.wait_ready(60)

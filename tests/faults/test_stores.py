@@ -1,6 +1,5 @@
 """The history store fails under the sinks: what waits is written once it can be, and nothing twice."""
 
-import os
 import resource
 import sqlite3
 import time
@@ -31,7 +30,7 @@ def locked(pipeline: Pipeline) -> Iterator[None]:
 @contextmanager
 def full(pipeline: Pipeline) -> Iterator[None]:
     """The kernel lets no file of the sinks grow, as a full disk does; without a file system of our own."""
-    [sinks] = [child for child in psutil.Process(os.getpid()).children() if "streams.sinks" in child.cmdline()]
+    sinks = psutil.Process(pipeline.pid("sinks"))
     before = sinks.rlimit(resource.RLIMIT_FSIZE)
     sinks.rlimit(resource.RLIMIT_FSIZE, (_SMALL, before[1]))
     yield
@@ -51,7 +50,7 @@ def test_sqlite_that_cannot_be_written(
     trial: Begin,
 ) -> None:
     restarts = dict(pipeline.restarts)
-    under = trial(pipeline, fault, seconds=seconds + 45)
+    under = trial(pipeline, fault)
     with spoil(pipeline):
         pipeline.until(lambda: not pipeline.ready("sinks"), 30, "the sinks say that they cannot write")
         mended_at = time.time() + seconds

@@ -16,6 +16,7 @@ from tests.faults.load import Plan, publishing
 from tests.faults.pipeline import Pipeline
 from tests.faults.table import Row
 
+LONGEST = 900.0  # seconds of traffic that is to last as long as its fault
 FLOW_MS = 2000  # what is stored may be so much older than what was acknowledged when all is well
 _NEWEST = """
     SELECT mac, (SELECT max(measured_at) FROM reading WHERE reading.sensor = sensor.id) FROM sensor WHERE mac LIKE ?
@@ -23,13 +24,17 @@ _NEWEST = """
 
 
 class Trial:
-    """Begin, hurt the pipeline, `recovered` after each blow, `conclude`."""
+    """Begin, hurt the pipeline, `recovered` after each blow, `conclude`.
+
+    Without `seconds` in the plan the traffic lasts until then.
+    """
 
     def __init__(
         self, pipeline: Pipeline, fault: str, block: int, ledger: Path, rows: list[Row], plan: Mapping[str, Any]
     ) -> None:
         self.pipeline, self.fault, self.rows = pipeline, fault, rows
-        self.plan = Plan(mqtt=pipeline.mqtt, ledger=str(ledger), block=block, **plan)
+        self._as_planned = "seconds" in plan
+        self.plan = Plan(mqtt=pipeline.mqtt, ledger=str(ledger), block=block, **{"seconds": LONGEST, **plan})
         self.recovery: list[float] = []
         self._stack = ExitStack()
 
@@ -60,6 +65,8 @@ class Trial:
 
         `excused`: how many packets may be missing, of a fault that cannot do without.
         """
+        if not self._as_planned:
+            self.load.end()
         self.pipeline.until(lambda: self.load.done, 180, f"the traffic of {self.fault} was acknowledged")
         history = SqliteHistory(self.pipeline.history_file)
         evidence = Evidence(self.pipeline.kafka, self.pipeline.prefix, history)
