@@ -12,6 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from cli.config import config
+from cli.dead_letters import dead_letters
 from cli.decode import decode
 from cli.replay import replay
 from cli.run import run
@@ -26,6 +27,7 @@ app = typer.Typer(
 for command in (run, simulate, decode, replay, topics, config):
     app.command()(command)
 app.add_typer(sensors)
+app.add_typer(dead_letters)
 
 
 def _version(asked: bool) -> None:

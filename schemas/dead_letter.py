@@ -1,10 +1,12 @@
 """A dead letter: a record that can never be handled, its bytes untouched, why and where in the headers."""
 
 from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from schemas.frame import Headers
 
 _PREFIX = "dead-letter-"
+_LONGEST_TIME = 15  # digits
 
 
 def dead_letter_headers(
@@ -31,3 +33,45 @@ def dead_letter_facts(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
         for name, value in headers
         if name.startswith(_PREFIX)
     }
+
+
+class Letter(NamedTuple):
+    """A record of the dead letters, read. `key`, `value` and `headers` are the dead record's own, untouched.
+
+    `place` is where the letter stands (partition, offset), `time` (unix milliseconds) is when what died came, as its
+    stage tells it. A record that no stage of ours wrote has the stage and reason `unknown`.
+    """
+
+    place: tuple[int, int]
+    stage: str
+    reason: str
+    origin: str
+    time: int
+    detail: str
+    key: bytes
+    value: bytes
+    headers: Headers
+
+    @classmethod
+    def from_record(cls, record: Any) -> "Letter":
+        """Of any Kafka record, also one that is no dead letter at all; its content never raises."""
+        headers = [(name, value or b"") for name, value in record.headers]
+        facts = dead_letter_facts(headers)
+        time = facts.get("time", "")
+        return cls(
+            place=(record.partition, record.offset),
+            stage=facts.get("stage", "unknown"),
+            reason=facts.get("reason", "unknown"),
+            origin=facts.get("origin", ""),
+            time=int(time) if time.isdecimal() and len(time) <= _LONGEST_TIME else record.timestamp,
+            detail=facts.get("detail", ""),
+            key=record.key or b"",
+            value=record.value or b"",
+            headers=[(name, value) for name, value in headers if not name.startswith(_PREFIX)],
+        )
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """The same for a letter that a redelivery wrote again; what never reached a topic comes but once."""
+        reached = self.origin and not self.origin.startswith("mqtt:")
+        return (self.stage, self.reason, self.origin) if reached else self.place

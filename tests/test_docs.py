@@ -15,6 +15,7 @@ import streams.sinks.metrics
 from api.live import Live
 from api.metrics import Metrics
 from schemas.topics import DAY, TOPICS
+from streams.formats.reasons import REASONS
 
 ROOT = Path(__file__).parents[1]
 
@@ -57,6 +58,15 @@ def metric_names() -> set[str]:
 def test_every_metric_stands_in_its_document_and_no_other() -> None:
     documented = set(re.findall(r"^\| `(\w+)`", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE))
     assert documented == metric_names()
+
+
+def test_every_reason_of_a_dead_letter_is_explained() -> None:
+    text = (ROOT / "docs" / "dead-letters.md").read_text()
+    explained = {
+        word for row in re.findall(r"^\| [a-z ]+ \| (.*?) \|", text, re.MULTILINE) for word in row.split("`")[1::2]
+    }
+    elsewhere = {"undeliverable", "bad_record", "counter_replayed", "undecodable", "rejected"}
+    assert explained == {*REASONS, *elsewhere}
 
 
 @pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"])
