@@ -69,6 +69,8 @@ def refused(record: Record, prefix: str, detail: str, now: int) -> Record | None
         return None
     limit = LAST_RESORT if record.reason else MAX_PAYLOAD
     headers = [(name, value[:limit]) for name, value in record.headers if not name.startswith("dead-letter-")]
+    if len(record.value) > limit and "length" not in dict(headers):
+        headers.append(("length", b"%d" % len(record.value)))
     topic = dict(headers)["mqtt-topic"].decode(errors="replace")
     reason = record.reason or "undeliverable"
     return Record(

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
     from schemas.dead_letter import Letter
+
+Result = TypeVar("Result")
 
 dead_letters = typer.Typer(
     name="dead-letters", help="Records that could not be handled: why, and their bytes.", no_args_is_help=False
@@ -63,7 +65,40 @@ def show(
     typer.echo(letter_json(found[0]) if as_json else letter_text(found[0]))
 
 
-def _run(reading: Coroutine[None, None, None]) -> None:
+@dead_letters.command()
+def redrive(
+    reason: Annotated[str | None, typer.Option(help="Only of this reason.", show_default=False)] = None,
+    stage: Annotated[str | None, typer.Option(help="Only of this stage.", show_default=False)] = None,
+    since: Annotated[str | None, typer.Option(help="Only those buried since: a date or an RFC 3339 time.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Bring back so many at most.", show_default=False)] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would be brought back, and do nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
+) -> None:
+    """Bring dead letters back to the topic they were read from, once what they died of is mended.
+
+    One that would die of the same again stays, and none goes twice: run it as often as you like.
+    """
+    from cli.redrive import Redriver
+    from cli.settings import RunSettings
+    from runtime.settings import load
+    from schemas.topics import DEAD_LETTERS
+    from streams.keys import load_keys
+    from streams.settings import StreamsSettings
+
+    buried_since, run, worker = _instant(since), load(RunSettings), load(StreamsSettings)
+    keys = load_keys(worker.keys_file) if worker.keys_file else {}
+    redriver = Redriver(run.broker_address, DEAD_LETTERS.full_name(run.topic_prefix), run.topic_prefix, keys)
+
+    def wanted(letter: "Letter") -> bool:
+        return reason in (None, letter.reason) and stage in (None, letter.stage)
+
+    done = _run(redriver.run(_letters, buried_since, wanted, limit=limit, dry=dry_run))
+    typer.echo(done.as_json() if as_json else done.as_text())
+
+
+def _run(reading: Coroutine[Any, Any, Result]) -> Result:
     """Run it; what Kafka says becomes one line. Raises Unusable."""
     import asyncio
     import logging
@@ -75,7 +110,7 @@ def _run(reading: Coroutine[None, None, None]) -> None:
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its errors come to us as exceptions
     try:
-        asyncio.run(reading)
+        return asyncio.run(reading)
     except NoSuchTopic as error:
         raise Unusable(f"BROKER has no topic {error}: correct BROKER or BLUFLOW_TOPIC_PREFIX") from error
     except KafkaError as error:

@@ -10,6 +10,7 @@ from cli.table import table
 from schemas.dead_letter import Letter
 
 _DETAIL = 60  # characters of the detail in a table
+_COLUMNS = ("place", "time", "stage", "reason", "bytes", "redriven", "origin", "detail")
 _NEWLINES = str.maketrans({"\n": " ", "\r": " ", "\t": " "})
 
 
@@ -18,17 +19,19 @@ class Listing:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._counts: Counter[tuple[str, str]] = Counter()
+        self._kinds: dict[int, tuple[str, str]] = {}  # of each letter, by its identity
+        self._redriven: set[int] = set()
         self._newest: list[tuple[int, tuple[int, int], Letter]] = []
-        self._seen: set[int] = set()
 
     def add(self, letter: Letter) -> None:
-        """Take one more letter, unless it is one that was there."""
-        identity = hash(letter.identity)
-        if identity in self._seen:
+        """Take one more letter, unless it is one that was there; or a marker that one was redriven."""
+        if letter.redrives:
+            self._redriven.add(hash(letter.redrives))
             return
-        self._seen.add(identity)
-        self._counts[letter.stage, letter.reason] += 1
+        identity = hash(letter.identity)
+        if identity in self._kinds:
+            return
+        self._kinds[identity] = letter.stage, letter.reason
         entry = (letter.time, letter.place, letter)
         if len(self._newest) < self._limit:
             heapq.heappush(self._newest, entry)
@@ -40,26 +43,33 @@ class Listing:
         """The newest first."""
         return [letter for _, _, letter in sorted(self._newest, reverse=True)]
 
+    def counts(self) -> list[dict[str, Any]]:
+        """By stage and reason: letters, and how many of them were redriven."""
+        letters = Counter(self._kinds.values())
+        redriven = Counter(kind for identity, kind in self._kinds.items() if identity in self._redriven)
+        return [
+            {"stage": stage, "reason": reason, "letters": count, "redriven": redriven[stage, reason]}
+            for (stage, reason), count in sorted(letters.items())
+        ]
+
     def as_text(self) -> str:
         """Two tables: counts, letters."""
-        if not self._counts:
+        counts = self.counts()
+        if not counts:
             return "no dead letters"
-        counts = [["stage", "reason", "letters"]]
-        counts += [[stage, reason, str(count)] for (stage, reason), count in sorted(self._counts.items())]
-        rows = [["place", "time", "stage", "reason", "bytes", "origin", "detail"], *map(_row, self.newest)]
-        total = self._counts.total()
+        total = len(self._kinds)
+        rows = [list(_COLUMNS), *(_row(self._told(letter)) for letter in self.newest)]
         more = f"\n\nthe newest {len(self.newest)} of {total}; more with --limit" if total > len(self.newest) else ""
-        return "\n".join([*table(counts), "", *table(rows)]) + more
+        head = [list(counts[0]), *([str(cell) for cell in count.values()] for count in counts)]
+        return "\n".join([*table(head), "", *table(rows)]) + more
 
     def as_json(self) -> str:
         """`counts` by stage and reason, `letters` without their bytes."""
-        counts = [
-            {"stage": stage, "reason": reason, "letters": count}
-            for (stage, reason), count in sorted(self._counts.items())
-        ]
-        return json.dumps(
-            {"counts": counts, "letters": [_facts(letter) for letter in self.newest]}, indent=2, ensure_ascii=False
-        )
+        found = {"counts": self.counts(), "letters": [self._told(letter) for letter in self.newest]}
+        return json.dumps(found, indent=2, ensure_ascii=False)
+
+    def _told(self, letter: Letter) -> dict[str, Any]:
+        return {**_facts(letter), "redriven": hash(letter.identity) in self._redriven}
 
 
 def letter_text(letter: Letter) -> str:
@@ -95,10 +105,9 @@ def _facts(letter: Letter) -> dict[str, Any]:
     }
 
 
-def _row(letter: Letter) -> list[str]:
-    facts = _facts(letter)
-    names = ("place", "time", "stage", "reason", "bytes", "origin", "detail")
-    cells = [_line(str(facts[name])) or "-" for name in names]
+def _row(facts: dict[str, Any]) -> list[str]:
+    cells = [_line(str(facts[name])) or "-" for name in _COLUMNS]
+    cells[_COLUMNS.index("redriven")] = "yes" if facts["redriven"] else "-"
     return [*cells[:-1], cells[-1] if len(cells[-1]) <= _DETAIL else cells[-1][: _DETAIL - 1] + "…"]
 
 

@@ -7,6 +7,7 @@ from schemas.frame import Headers
 
 _PREFIX = "dead-letter-"
 _LONGEST_TIME = 15  # digits
+DETAIL = 500  # characters of it are kept
 
 
 def dead_letter_headers(
@@ -22,7 +23,7 @@ def dead_letter_headers(
 
     `origin` is `topic:partition:offset`, or `mqtt:<topic>` for a message that never reached a topic.
     """
-    own = {"stage": stage, "reason": reason, "origin": origin, "time": str(time), "detail": detail[:500]}
+    own = {"stage": stage, "reason": reason, "origin": origin, "time": str(time), "detail": detail[:DETAIL]}
     return [*headers, *((_PREFIX + name, text.encode()) for name, text in own.items() if text)]
 
 
@@ -40,6 +41,7 @@ class Letter(NamedTuple):
 
     `place` is where the letter stands (partition, offset), `time` (unix milliseconds) is when what died came, as its
     stage tells it. A record that no stage of ours wrote has the stage and reason `unknown`.
+    `redrives` is empty, but for a marker: the identity of the letter that was brought back to where it came from.
     """
 
     place: tuple[int, int]
@@ -51,6 +53,7 @@ class Letter(NamedTuple):
     key: bytes
     value: bytes
     headers: Headers
+    redrives: str = ""
 
     @classmethod
     def from_record(cls, record: Any) -> "Letter":
@@ -68,10 +71,15 @@ class Letter(NamedTuple):
             key=record.key or b"",
             value=record.value or b"",
             headers=[(name, value) for name, value in headers if not name.startswith(_PREFIX)],
+            redrives=facts.get("redrives", ""),
         )
 
     @property
-    def identity(self) -> tuple[object, ...]:
+    def identity(self) -> str:
         """The same for a letter that a redelivery wrote again; what never reached a topic comes but once."""
         reached = self.origin and not self.origin.startswith("mqtt:")
-        return (self.stage, self.reason, self.origin) if reached else self.place
+        return f"{self.stage} {self.reason} {self.origin}" if reached else f"{self.place[0]}:{self.place[1]}"
+
+    def marker(self) -> Headers:
+        """The headers of the marker that says: this letter was brought back."""
+        return [(f"{_PREFIX}redrives", self.identity.encode())]

@@ -21,6 +21,7 @@ from streams.dead_letters import dead_letter
 from streams.engine import States, Work
 from streams.engine.tails import Mark
 from streams.formats import DecodedFrame, decode_frame
+from streams.formats.reasons import Rejected
 from streams.gateways.fold import fold_frame, fold_tick, joined, record_of
 from streams.gateways.native import due
 from streams.gateways.state import KEY_PREFIX, GatewayMemory, dump, load
@@ -170,13 +171,17 @@ class DecodeStage:
     def _reject(self, record: Any, decoded: DecodedFrame, work: Work) -> None:
         """The frame's bytes once, however many of its elements are bad."""
         if decoded.rejected:
-            first, *others = decoded.rejected
-            detail = "; ".join([first.detail, *(f"{other.reason} {other.detail}" for other in others)])
-            self._bury(record, first.reason, detail, work)
+            self._bury(record, *verdict(decoded.rejected), work)
 
     def _bury(self, record: Any, reason: str, detail: str, work: Work) -> None:
         metrics.DEAD_LETTERS.labels("decode", reason).inc()
         work.outputs.append(dead_letter(self.places, record, "decode", reason, detail))
+
+
+def verdict(rejected: Sequence[Rejected]) -> tuple[str, str]:
+    """The reason word and the detail of a frame with these bad elements, at least one."""
+    first, *others = rejected
+    return first.reason, "; ".join([first.detail, *(f"{other.reason} {other.detail}" for other in others)])
 
 
 def _has_gateway_prefix(topic: str) -> bool:

@@ -70,9 +70,9 @@ async def test_they_are_counted_by_stage_and_reason_and_the_newest_are_shown(let
     )
     found = letters.told("list")
     assert found["counts"] == [
-        {"stage": "bridge", "reason": "too_large", "letters": 1},
-        {"stage": "decode", "reason": "bad_json", "letters": 4},
-        {"stage": "decode", "reason": "no_key", "letters": 1},
+        {"stage": "bridge", "reason": "too_large", "letters": 1, "redriven": 0},
+        {"stage": "decode", "reason": "bad_json", "letters": 4, "redriven": 0},
+        {"stage": "decode", "reason": "no_key", "letters": 1, "redriven": 0},
     ], "one that a redelivery wrote again counts once"
     first = found["letters"][0]
     assert (first["place"], first["origin"], first["time"]) == ("0:5", "raw-frames.v1:1:9", "2025-10-05T08:52:01.009Z")
@@ -80,7 +80,7 @@ async def test_they_are_counted_by_stage_and_reason_and_the_newest_are_shown(let
     assert [each["stage"] for each in letters.told("list", "--stage", "bridge")["letters"]] == ["bridge"]
     assert [each["place"] for each in letters.told("list", "--limit", "2")["letters"]] == ["0:5", "0:3"]
     text = letters.run("list", "--limit", "2").stdout
-    assert "decode  bad_json   4" in text
+    assert "decode  bad_json   4        0" in text
     assert "the newest 2 of 6" in text
 
 
