@@ -152,11 +152,11 @@ def _serve(app: EngineApp, settings: StreamsSettings, stages: dict[str, Stage]) 
 
     watchdog = Watchdog(app, settings.stuck_seconds, settings.stall_seconds)
 
-    @app.task  # type: ignore[untyped-decorator]
+    @app.from_start
     async def watch() -> None:
         await watchdog.run()
 
-    @app.task  # type: ignore[untyped-decorator]
+    @app.from_start
     async def page() -> None:
         async with health_page(settings.host, settings.port, ready=ready, live=watchdog.problem):
             while not app.should_stop:

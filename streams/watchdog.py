@@ -1,8 +1,8 @@
 """The watchdog: a worker that is stuck ends by itself, so that its supervisor starts it again.
 
-Two ways to be stuck: commits stand still although there are records to work off, which the loop itself sees; and a
-loop that stands still, which only something outside Python can see: faulthandler's own thread ends the process then,
-also when a fold never lets go of the interpreter.
+Three ways to be stuck: commits stand still although there are records to work off, or a recovery gets no further, both
+of which the loop itself sees; and a loop that stands still, which only something outside Python can see: faulthandler's
+own thread ends the process then, also when a fold never lets go of the interpreter.
 """
 
 import asyncio
@@ -33,7 +33,11 @@ class Watchdog:
     def problem(self) -> str | None:
         """For /health/live: what is wrong, None if nothing is."""
         seconds = self._progress.stuck_seconds
-        return f"no commit for {seconds:.0f} s although records wait" if seconds > self._stuck else None
+        if seconds <= self._stuck:
+            return None
+        if self._progress.recovering:
+            return f"the recovery has got no further for {seconds:.0f} s"
+        return f"no commit for {seconds:.0f} s although records wait"
 
     async def run(self) -> None:
         """Until cancelled. The two are apart: a broker that does not answer must not look like a loop that stands."""
@@ -58,7 +62,8 @@ class Watchdog:
     async def _look(self) -> None:
         consumer: Any = self._app.consumer
         if self._app.rebalancing or not self._app.tables.actives_ready:
-            self._progress.restart()
+            tables: Any = self._app.tables
+            self._progress.recovers((self._app.rebalancing_count, *(table.data.recovered for table in tables.values())))
             return
         with contextlib.suppress(KafkaError, TimeoutError):  # the broker is away: what was seen last stays
             async with asyncio.timeout(PATIENCE_SECONDS):

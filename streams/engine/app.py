@@ -1,7 +1,9 @@
-"""The Faust app with what the engine asks of it: where a source's log must at least reach, and what to do if not."""
+"""The Faust app with what the engine asks of it: where a source's log must at least reach, and what to do if not; tasks
+that run while tables recover too.
+"""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import faust
@@ -12,6 +14,7 @@ from streams.engine.tails import Mark
 # (partition) -> how far it was read, by the recovered state; (partition, expected, goes on at) -> None
 Expected = Callable[[int], Mark]
 TailLost = Callable[[int, int, int], None]
+Task = Callable[[], Coroutine[Any, Any, None]]
 
 
 class EngineApp(faust.App):
@@ -22,7 +25,20 @@ class EngineApp(faust.App):
         self._expected: dict[str, Expected] = {}
         self._tail_lost: dict[str, list[TailLost]] = {}
         self._rebalance_began = 0.0
+        self._from_start: list[Task] = []
         self.recovery_seconds = 0.0  # what the last rebalance took, recovery of the tables included
+
+    def from_start(self, task: Task) -> Task:
+        """Run it from the start to the end of the app. Faust's own tasks begin after the first recovery: one that hung
+        would have neither a page nor a watchdog.
+        """
+        self._from_start.append(task)
+        return task
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        for task in self._from_start:
+            self.add_future(task())
 
     def on_rebalance_start(self) -> None:
         super().on_rebalance_start()

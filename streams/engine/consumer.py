@@ -18,6 +18,7 @@ from mode.utils.futures import notify
 
 from streams.engine.alignment import Alignment
 from streams.engine.fail_stop import fail_stop
+from streams.engine.fetches import give_back
 from streams.engine.lease import Lease
 from streams.engine.tails import Mark, lost_tails
 
@@ -188,19 +189,27 @@ class BatchConsumer(driver.Consumer):
 
         try:
             while not stopping():
+                if not self.flow_active:
+                    await self.wait(self.can_resume_flow.wait())  # a rebalance goes on, which makes a new generation
                 generation = self.app.consumer_generation_id  # before the fetch: a stale fetch must not look fresh
                 records, active = await self._wait_next_records(1.0)
                 await asyncio.sleep(0)
-                if not self.flow_active:
-                    continue  # a rebalance goes on; it seeks when it is through
-                if records and generation == self.app.consumer_generation_id:
-                    await self._hand_out(records, active, generation, stopping)
+                if self.flow_active and generation == self.app.consumer_generation_id:
+                    await self._hand_out(records or {}, active, generation, stopping)
+                elif records:
+                    await self._give_back(records)
         except self.consumer_stopped_errors:
             if not self.transport.app.should_stop:
                 raise
         except asyncio.CancelledError:
             if not self.transport.app.should_stop:
                 raise
+
+    async def _give_back(self, records: Mapping[Any, Any]) -> None:
+        async def give() -> None:
+            give_back(self._thread._ensure_consumer(), records)
+
+        await self._thread.call_thread(give)
 
     async def _hand_out(self, records: Any, active: Any, generation: int, stopping: Any) -> None:
         for raw_tp, found in records.items():

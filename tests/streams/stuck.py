@@ -1,9 +1,11 @@
-"""The real worker, made stuck by STUCK: `delivery` never comes, or the `fold` blocks. Run as a process."""
+"""The real worker, made stuck by STUCK: a `delivery` or the `recovery` never ends, or the `fold` blocks. A process."""
 
 import asyncio
 import os
 import time
 from typing import Any
+
+from faust.tables.recovery import Recovery
 
 from streams.__main__ import worker
 from streams.decode import DecodeStage
@@ -20,10 +22,16 @@ def blocked(self: DecodeStage, records: list[Any], states: dict[bytes, Any], par
     return Work()
 
 
+def unfinished(self: Recovery) -> bool:
+    return True
+
+
 if __name__ == "__main__":
     match os.environ.get("STUCK"):
         case "delivery":
             Lane._write_states = never_delivered  # type: ignore[method-assign]
         case "fold":
             DecodeStage.fold = blocked  # type: ignore[method-assign]
+        case "recovery":
+            Recovery.need_recovery = unfinished  # type: ignore[method-assign]
     worker().execute_from_commandline()

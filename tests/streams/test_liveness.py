@@ -76,7 +76,21 @@ def test_a_rebalance_begins_anew(clock: Clock) -> None:
     progress.look({"a": 5}, {"a": 3}, set())
     clock.now = 100
     assert progress.stuck_seconds == 100
-    progress.restart()
+    progress.recovers("began")
+    assert progress.stuck_seconds == 0
+
+
+def test_a_recovery_is_stuck_only_when_it_gets_no_further(clock: Clock) -> None:
+    progress: Progress[str] = Progress(clock)
+    for second in range(20):
+        clock.now = second
+        progress.recovers(("records", second))
+    assert progress.stuck_seconds == 0
+    clock.now = 50
+    progress.recovers(("records", 19))
+    assert progress.stuck_seconds == 31
+    assert progress.recovering
+    progress.look({"a": 5}, {"a": 0}, set())
     assert progress.stuck_seconds == 0
 
 
@@ -152,6 +166,27 @@ async def test_a_worker_whose_deliveries_never_come_is_not_live_and_ends(kafka: 
     async def not_live() -> bool:
         status, text = await fetch(f"{page}/health/live")
         return status == 503 and "no commit" in text
+
+    await until(not_live)
+    assert await asyncio.to_thread(child.wait, 30) == EXIT_CODE
+
+
+async def test_a_worker_whose_recovery_never_ends_is_not_live_and_ends(kafka: str, topics: str, start: Start) -> None:
+    first, page = start()
+    await tick(kafka, topics)
+
+    async def committed() -> bool:  # from here on there is something to recover
+        text = (await fetch(f"{page}/metrics"))[1]
+        return bool(re.search(r"^bluflow_streams_last_commit_timestamp_seconds [1-9]", text, re.MULTILINE))
+
+    await until(committed)
+    first.terminate()
+    assert await asyncio.to_thread(first.wait, 30) == 0
+    child, page = start(STUCK="recovery", STREAMS_STUCK_SECONDS="3")
+
+    async def not_live() -> bool:
+        status, text = await fetch(f"{page}/health/live")
+        return status == 503 and "recovery" in text
 
     await until(not_live)
     assert await asyncio.to_thread(child.wait, 30) == EXIT_CODE
