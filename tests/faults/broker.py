@@ -6,15 +6,17 @@ that whoever bootstraps there goes through the proxy for ever. The brokers among
 
 import asyncio
 import dataclasses
+import resource
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
 from cli.child import spawn
@@ -27,6 +29,7 @@ from tests.polling import until
 ROOT = Path(__file__).parents[2]
 JARS = ROOT / ".build" / "kafka"
 PARTITIONS = 6
+_FULL = 64 * 1024  # bytes
 _CLUSTER_ID = "Ymx1Zmxvdy1mYXVsdHMtMQ"
 # small, quick to start, and no more threads than a test machine has use for
 _JAVA = [
@@ -85,10 +88,23 @@ class Node:
             command = [*_JAVA, "-cp", f"{JARS}/*", "kafka.Kafka", str(self.folder / "server.properties")]
             self.child = spawn(command, stdout=log, stderr=log, cwd=str(self.folder))
 
+    def fill_disk(self) -> None:
+        """Let no file of the process grow beyond what a log has soon, as a full disk does, without one of our own."""
+        assert self.child is not None
+        process = psutil.Process(self.child.pid)
+        process.rlimit(resource.RLIMIT_FSIZE, (_FULL, process.rlimit(resource.RLIMIT_FSIZE)[1]))
+
     def signal(self, number: signal.Signals) -> None:
         """To the process, which must run."""
         assert self.child is not None
         self.child.send_signal(number)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process has ended by itself; it is forgotten then."""
+        if self.child is not None and self.child.poll() is not None:
+            self.child = None
+        return self.child is None
 
     def wait(self) -> None:
         """Until the process has ended."""
@@ -171,25 +187,35 @@ class Cluster:
             return set(self.ask(ask))
         return set()
 
-    def partitions(self, topic: str) -> dict[int, tuple[int, set[int]]]:
-        """partition -> (its leader, -1 for none; the replicas that are in sync)."""
+    def everywhere(self, topic: str, holds: Callable[[int, set[int]], bool]) -> bool:
+        """Whether it holds for leader (-1: none) and replicas in sync of each partition; False if unknown."""
 
-        async def look(admin: Any) -> dict[int, tuple[int, set[int]]]:
+        async def look(admin: Any) -> bool:
             [description] = await admin.describe_topics([topic])
-            return {p["partition"]: (p["leader"], set(p["isr"])) for p in description["partitions"]}
+            return all(holds(each["leader"], set(each["isr"])) for each in description["partitions"])
 
-        return dict(self.ask(look))
+        with suppress(KafkaError, OSError, TimeoutError):
+            return bool(self.ask(look))
+        return False
 
     def in_sync(self, topic: str) -> bool:
         """Whether every node holds all of the topic."""
-        with suppress(KafkaError, OSError, TimeoutError):
-            return all(isr == set(self.nodes) for _, isr in self.partitions(topic).values())
-        return False
+        return self.everywhere(topic, lambda _, in_sync: in_sync == set(self.nodes))
 
     def make_topics(self, prefix: str) -> None:
         """Every bluflow topic, as in production but with fewer partitions."""
         few = [dataclasses.replace(topic, partitions=min(topic.partitions, PARTITIONS)) for topic in TOPICS]
         asyncio.run(ensure_topics(self.direct, few, prefix, embedded=False, replication=len(self.nodes)))
+
+    def make_unclean_topic(self, topic: str, nodes: Sequence[int]) -> None:
+        """A topic on these nodes alone, that one of them may acknowledge and any of them may lead."""
+        unclean = {"unclean.leader.election.enable": "true", "min.insync.replicas": "1"}
+        places = {number: list(nodes) for number in range(PARTITIONS)}
+
+        async def make(admin: Any) -> None:
+            await admin.create_topics([NewTopic(topic, -1, -1, places, unclean)])
+
+        self.ask(make)
 
     def configure(self, topic: str, **settings: str) -> None:
         """Set a topic's configuration; what was set before and is not named goes back to its default."""

@@ -33,7 +33,11 @@ class Verdict:
 
     @property
     def clean(self) -> bool:
-        return not (self.missing or self.duplicated or self.wrong or self.wrong_aggregates or self.late)
+        return self.clean_but(0)
+
+    def clean_but(self, excused: int) -> bool:
+        """Whether nothing is wrong but that so many may be missing."""
+        return self.missing <= excused and not (self.duplicated or self.wrong or self.wrong_aggregates or self.late)
 
     def note(self, what: str) -> None:
         """The first few of them are shown."""

@@ -1,7 +1,8 @@
 """One pipeline lives through many faults, each with its own block of sensors, so that what is wrong is its own.
 
 `pipeline` stands on one broker that it reaches through the proxy, `trio` on three with three copies of everything. A
-fault's test takes one of them and `trial`. Every test finds the whole pipeline ready, whatever the one before did.
+fault's test takes one of them and `trial`. Every test finds the whole pipeline ready, whatever the one before did. The
+windows of all faults are judged when the pipeline has done its work: what is wrong with them is an error of its end.
 """
 
 import itertools
@@ -12,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.faults.broker import Cluster
+from tests.faults.judge import Judge
 from tests.faults.pipeline import Pipeline
-from tests.faults.table import GUARANTEES, Row, write_table
+from tests.faults.subject import Subject
+from tests.faults.table import GUARANTEES, write_table
 from tests.faults.trial import Trial
 
 SEEDS = int(os.environ.get("SEEDS", "1"))
@@ -34,34 +37,36 @@ def block(seed: int) -> int:
 
 
 @pytest.fixture(scope="session")
-def rows() -> Iterator[list[Row]]:
-    """What the trials found; with GUARANTEES=write they become the table in docs/guarantees.md."""
-    found: list[Row] = []
-    yield found
-    if os.environ.get("GUARANTEES") == "write" and found:
-        write_table(GUARANTEES, found)
+def judge() -> Iterator[Judge]:
+    """Judges every trial; with GUARANTEES=write what it found becomes the table in docs/guarantees.md."""
+    presiding = Judge()
+    yield presiding
+    if os.environ.get("GUARANTEES") == "write" and presiding.rows:
+        write_table(GUARANTEES, presiding.rows)
 
 
-def _standing(folder: Path, nodes: int, prefix: str, *, proxied: bool) -> Iterator[Pipeline]:
+def _standing(folder: Path, nodes: int, prefix: str, judge: Judge, *, proxied: bool) -> Iterator[Pipeline]:
     cluster = Cluster(folder, nodes)
     pipeline = Pipeline(folder / "pipeline", cluster, prefix, proxied=proxied)
     try:
         cluster.start()
         pipeline.start_all()
         yield pipeline
+        pipeline.make_whole()
+        judge.windows(pipeline)
     finally:
         pipeline.stop_all()
         cluster.stop()
 
 
 @pytest.fixture(scope="session")
-def _one_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    yield from _standing(tmp_path_factory.mktemp("one"), 1, "one.", proxied=True)
+def _one_broker(tmp_path_factory: pytest.TempPathFactory, judge: Judge) -> Iterator[Pipeline]:
+    yield from _standing(tmp_path_factory.mktemp("one"), 1, "one.", judge, proxied=True)
 
 
 @pytest.fixture(scope="session")
-def _three_brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    yield from _standing(tmp_path_factory.mktemp("three"), 3, "three.", proxied=False)
+def _three_brokers(tmp_path_factory: pytest.TempPathFactory, judge: Judge) -> Iterator[Pipeline]:
+    yield from _standing(tmp_path_factory.mktemp("three"), 3, "three.", judge, proxied=False)
 
 
 @pytest.fixture
@@ -79,12 +84,12 @@ def trio(_three_brokers: Pipeline) -> Pipeline:
 
 
 @pytest.fixture
-def trial(block: int, tmp_path: Path, rows: list[Row]) -> Iterator[Callable[..., Trial]]:
-    """`trial(pipeline, fault, **plan)`: traffic of this test's block, and its judge."""
+def trial(block: int, tmp_path: Path, judge: Judge) -> Iterator[Callable[..., Trial]]:
+    """`trial(subject, fault, **plan)`: traffic of this test's block, and its judge."""
     begun: list[Trial] = []
 
-    def begin(pipeline: Pipeline, fault: str, **plan: float) -> Trial:
-        made = Trial(pipeline, fault, block, tmp_path / "ledger", rows, {"rate": RATE, **plan})
+    def begin(subject: Subject, fault: str, **plan: float) -> Trial:
+        made = Trial(subject, fault, block, tmp_path / "ledger", judge, {"rate": RATE, **plan})
         begun.append(made)
         made.begin()
         return made

@@ -1,39 +1,35 @@
 """What a pipeline has made of a block: read from its topics and its store, as any other client would."""
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer
 
 from history.store import HistoryReader
-from schemas.aggregate import WIDTHS, Aggregate
+from schemas.aggregate import WIDTHS
 from schemas.codec import decode_latest
 from schemas.reading import Latest, Reading
 from schemas.topics import LATEST, READINGS
 from tests.faults.check import Verdict, judge_aggregates, judge_latest, judge_store, judge_topic
 from tests.faults.ledger import Ledger
-from tests.faults.pipeline import Pipeline
+from tests.faults.subject import Subject
 
 _ALWAYS = (0, 2**62)
-_ASK_EVERY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where to look: the broker, the topics' prefix and the store."""
+    """Where to look; topics from `since` on, unix milliseconds."""
 
-    broker: str
-    prefix: str
-    history: HistoryReader
+    subject: Subject
+    since: int = 0
 
-    async def verdict(self, ledger: Ledger, *, tolerance_ms: int = 1000, aggregates: bool = True) -> Verdict:
-        """How the ledger's packets stand now; the topics are read whole."""
-        sensors = {sensor for sensor, _ in ledger}
-        verdict = Verdict(events=len(ledger))
-        readings = [reading async for reading in self._readings(sensors)]
-        judge_store(verdict, ledger, readings, tolerance_ms)
+    async def readings(self, ledger: Ledger, tolerance_ms: int) -> Verdict:
+        """How the ledger's packets stand now, in the store, in readings and in latest."""
+        verdict, sensors = Verdict(events=len(ledger)), sensors_of(ledger)
+        async with self._history() as history:
+            judge_store(verdict, ledger, await _readings(history, sensors), tolerance_ms)
         if verdict.missing and not verdict.wrong:
             return verdict  # it is on its way, or lost: there is nothing to gain from reading more
         keys = {sensor.encode() for sensor in sensors}
@@ -44,34 +40,37 @@ class Evidence:
             if said.sensor not in latest or latest[said.sensor].revision < said.revision:
                 latest[said.sensor] = said
         judge_latest(verdict, ledger, latest)
-        if aggregates:
-            judge_aggregates(verdict, ledger, readings, [each async for each in self._aggregates(sensors)])
         return verdict
 
-    def settled(self, pipeline: Pipeline, ledger: Ledger, *, seconds: float = 90, tolerance_ms: int = 1000) -> Verdict:
-        """The verdict once it is clean, or the last one when it is not in time. The pipeline is tended meanwhile."""
-        deadline = time.monotonic() + seconds
-        aggregates = False  # they are published last, and take the longest to read
-        while True:
-            pipeline.tend()
-            verdict = asyncio.run(self.verdict(ledger, tolerance_ms=tolerance_ms, aggregates=aggregates))
-            if verdict.clean and not aggregates:
-                aggregates = True
-            elif verdict.clean or time.monotonic() > deadline:
-                return verdict
-            else:
-                time.sleep(_ASK_EVERY)
+    async def windows(self, ledger: Ledger) -> Verdict:
+        """How the ledger's windows stand now, in the store."""
+        verdict, sensors = Verdict(events=len(ledger)), sensors_of(ledger)
+        async with self._history() as history:
+            readings = await _readings(history, sensors)
+            aggregates = [
+                each
+                for sensor in sensors
+                for width in WIDTHS
+                async for each in history.aggregates(sensor, width, *_ALWAYS)
+            ]
+        judge_aggregates(verdict, ledger, readings, aggregates)
+        return verdict
 
     async def records(self, topic: str, keys: set[bytes] | None = None) -> list[tuple[bytes | None, bytes]]:
         """Key and value of all records that are in the topic now, of these keys alone if there are any."""
         consumer = AIOKafkaConsumer(
-            self.prefix + topic, bootstrap_servers=self.broker, enable_auto_commit=False, auto_offset_reset="earliest"
+            self.subject.prefix + topic,
+            bootstrap_servers=self.subject.kafka,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
         )
         await consumer.start()
         found = []
         try:
             places = consumer.assignment()
             ends = await consumer.end_offsets(places)
+            for place, first in (await consumer.offsets_for_times(dict.fromkeys(places, self.since))).items():
+                consumer.seek(place, first.offset if first else ends[place])
             while any([await consumer.position(place) < ends[place] for place in places]):
                 for records in (await consumer.getmany(timeout_ms=200)).values():
                     found += [
@@ -83,13 +82,20 @@ class Evidence:
             await consumer.stop()
         return found
 
-    async def _readings(self, sensors: Iterable[str]) -> AsyncIterator[Reading]:
-        for sensor in sorted(sensors):
-            async for reading in self.history.readings(sensor, *_ALWAYS):
-                yield reading
+    @asynccontextmanager
+    async def _history(self) -> AsyncIterator[HistoryReader]:
+        """A client that lives as long as one look: each look has an event loop of its own."""
+        history = self.subject.open_history()
+        try:
+            yield history
+        finally:
+            await history.close()
 
-    async def _aggregates(self, sensors: Iterable[str]) -> AsyncIterator[Aggregate]:
-        for sensor in sorted(sensors):
-            for width in WIDTHS:
-                async for aggregate in self.history.aggregates(sensor, width, *_ALWAYS):
-                    yield aggregate
+
+def sensors_of(ledger: Ledger) -> list[str]:
+    """The ledger's sensors, each once."""
+    return sorted({sensor for sensor, _ in ledger})
+
+
+async def _readings(history: HistoryReader, sensors: Iterable[str]) -> list[Reading]:
+    return [reading for sensor in sensors async for reading in history.readings(sensor, *_ALWAYS)]

@@ -43,17 +43,42 @@ encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Packet).decode
 
 
-def read_ledger(path: Path) -> Ledger:
-    """The acknowledged packets; a packet that several gateways brought is there once."""
-    lines = path.read_bytes().splitlines(keepends=True)
-    packets = (_decode(line) for line in lines if line.endswith(b"\n"))
-    return {packet.identity: packet for packet in packets}
+class LedgerFile:
+    """Reads a ledger that is being written: each look reads what is new."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._at = path, 0
+        self._ledger: Ledger = {}
+        self._newest: dict[str, Packet] = {}
+
+    def packets(self) -> Ledger:
+        """The acknowledged packets so far; one that several gateways brought is there once."""
+        with self._path.open("rb") as file:
+            file.seek(self._at)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break  # it is being written
+                self._at += len(line)
+                packet = _decode(line)
+                self._ledger[packet.identity] = packet
+                note_newest(self._newest, packet)
+        return self._ledger
+
+    def newest(self) -> dict[str, Packet]:
+        """Of every sensor the packet that it sent last."""
+        self.packets()
+        return self._newest
 
 
 def newest(ledger: Ledger) -> dict[str, Packet]:
     """Of every sensor the packet that it sent last."""
     found: dict[str, Packet] = {}
     for packet in ledger.values():
-        if packet.sensor not in found or packet.number > found[packet.sensor].number:
-            found[packet.sensor] = packet
+        note_newest(found, packet)
     return found
+
+
+def note_newest(found: dict[str, Packet], packet: Packet) -> None:
+    """Keep the packet if its sensor has not said a later one."""
+    if packet.sensor not in found or packet.number > found[packet.sensor].number:
+        found[packet.sensor] = packet

@@ -22,7 +22,7 @@ from shelly.beacon import Beacon
 from shelly.envelopes import FORMATS, Heard
 from shelly.gateway import Gateway, Message
 from shelly.publisher import Publisher
-from tests.faults.ledger import Ledger, Packet, encode, read_ledger
+from tests.faults.ledger import LedgerFile, Packet, encode
 
 _ROOT = Path(__file__).parents[2]
 _BLOCK_SENSORS = 1 << 16
@@ -78,10 +78,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Load:
-    """The child that publishes; `ledger()` is what was acknowledged so far."""
+    """The child that publishes; `ledger` holds what was acknowledged so far."""
 
     def __init__(self, plan: Plan, child: "Popen[bytes]") -> None:
         self.plan, self._child = plan, child
+        self.ledger = LedgerFile(Path(plan.ledger))
 
     @property
     def done(self) -> bool:
@@ -89,10 +90,6 @@ class Load:
         code = self._child.poll()
         assert code in (None, 0), f"the traffic of block {self.plan.block} failed: exit {code}"
         return code == 0
-
-    def ledger(self) -> Ledger:
-        """The packets that were acknowledged."""
-        return read_ledger(Path(self.plan.ledger))
 
     def end(self) -> None:
         """Nothing new is sent from here on; what waits is still brought to its acknowledgement."""

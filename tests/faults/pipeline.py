@@ -19,6 +19,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cli.child import spawn
 from cli.embedded import wait_until_accepts
+from history.sqlite import SqliteHistory
+from history.store import HistoryReader
 from tests.conftest import find_free_port
 from tests.faults.broker import ROOT, Cluster
 
@@ -34,14 +36,14 @@ autosave_interval 1
 max_inflight_messages 0
 max_queued_messages 0
 """
-_LOOK_EVERY = 0.1
+_LOOK_EVERY = 0.2
 
 
 class Pipeline:
     """`folder` holds everything it writes: `data` (the stores), `logs/<name>`, mosquitto's sessions.
 
     `env`: further settings of all processes. `workers`: how many `start_all` starts. `proxied`: our processes reach
-    Kafka through the cluster's proxy.
+    Kafka through the cluster's proxy. `open_history`: a reader of the store, if that is not SQLite's file.
     """
 
     def __init__(
@@ -53,11 +55,13 @@ class Pipeline:
         workers: int = 1,
         proxied: bool = False,
         env: Mapping[str, str] | None = None,
+        open_history: Callable[[], HistoryReader] | None = None,
     ) -> None:
         self.folder, self.cluster, self.prefix, self.workers = folder, cluster, prefix, workers
         self.data = folder / "data"
         self.mqtt_port = find_free_port()
         self.ports = {name: find_free_port() for name in ("bridge", "worker-0", "worker-1", "worker-2", "sinks", "api")}
+        self.open_history = open_history or (lambda: SqliteHistory(self.history_file))
         self.restarts: dict[str, int] = {}  # name -> how often it ended by itself
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         for part in (self.data, folder / "logs", folder / "mosquitto"):

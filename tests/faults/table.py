@@ -2,25 +2,26 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+
+from tests.faults.check import Verdict
 
 GUARANTEES = Path(__file__).parents[2] / "docs" / "guarantees.md"
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
-_HEAD = """| fault | seeds | events | frames/s | missing | duplicated | wrong | recovery, s |
-|---|---|---|---|---|---|---|---|"""
+_HEAD = """| fault | seeds | events | frames/s | missing | duplicated | wrong | wrong windows | recovery, s |
+|---|---|---|---|---|---|---|---|---|"""
 
 
-class Row(NamedTuple):
-    """What one trial found. `recovery` in seconds, one for each blow; `wrong`: readings and aggregates."""
+@dataclass(slots=True)
+class Row:
+    """What one trial found: the verdict on its readings, then on its windows. `recovery` in seconds, one a blow."""
 
     fault: str
-    events: int
     rate: float
-    missing: int
-    duplicated: int
-    wrong: int
-    recovery: tuple[float, ...]
+    verdict: Verdict
+    recovery: tuple[float, ...] = ()
+    wrong_windows: int = 0
 
 
 def render(rows: Iterable[Row]) -> str:
@@ -31,12 +32,14 @@ def render(rows: Iterable[Row]) -> str:
     lines = [_HEAD]
     for fault, found in sorted(by_fault.items()):
         blows = [seconds for row in found for seconds in row.recovery]
+        verdicts = [row.verdict for row in found]
         cells = [
             fault,
             len(found),
-            f"{sum(row.events for row in found):,}",
+            f"{sum(verdict.events for verdict in verdicts):,}",
             f"{min(row.rate for row in found):,.0f}",
-            *(sum(getattr(row, name) for row in found) for name in ("missing", "duplicated", "wrong")),
+            *(sum(getattr(verdict, name) for verdict in verdicts) for name in ("missing", "duplicated", "wrong")),
+            sum(row.wrong_windows for row in found),
             f"{max(blows):.1f}" if blows else "-",
         ]
         lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")

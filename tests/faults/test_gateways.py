@@ -1,15 +1,12 @@
 """What gateways and sensors do to the pipeline: copies, wrong clocks, ids that come round, messages that come twice."""
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from history.sqlite import SqliteHistory
-from tests.faults.evidence import Evidence
-from tests.faults.load import Plan, publishing
 from tests.faults.pipeline import Pipeline
-from tests.faults.table import Row
+from tests.faults.trial import Trial
 
 DAY_MS = 86_400_000
 # fault -> the traffic, and by how many milliseconds the time of a reading may differ from the truth
@@ -24,17 +21,7 @@ FAULTS: dict[str, tuple[dict[str, Any], int]] = {
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("fault", FAULTS)
-def test_every_packet_is_one_reading(
-    fault: str, pipeline: Pipeline, block: int, tmp_path: Path, rows: list[Row]
-) -> None:
+def test_every_packet_is_one_reading(fault: str, pipeline: Pipeline, trial: Callable[..., Trial]) -> None:
     fields, tolerance_ms = FAULTS[fault]
-    plan = Plan(mqtt=pipeline.mqtt, ledger=str(tmp_path / "ledger"), block=block, **fields)
-    with publishing(plan) as load:
-        pipeline.until(lambda: load.done, 120, "all of it is acknowledged")
-        ledger = load.ledger()
-    assert len(ledger) == plan.packets
-    evidence = Evidence(pipeline.kafka, pipeline.prefix, SqliteHistory(pipeline.history_file))
-    verdict = evidence.settled(pipeline, ledger, tolerance_ms=tolerance_ms)
-    wrong = verdict.wrong + verdict.wrong_aggregates
-    rows.append(Row(fault, verdict.events, plan.rate, verdict.missing, verdict.duplicated, wrong, ()))
-    assert verdict.clean, verdict
+    under = trial(pipeline, fault, seconds=12, **fields)
+    assert under.conclude(tolerance_ms=tolerance_ms).events == under.plan.packets

@@ -9,24 +9,24 @@ from pathlib import Path
 import pytest
 
 from schemas.topics import DEAD_LETTERS
-from tests.faults.check import Verdict
 from tests.faults.evidence import Evidence
+from tests.faults.judge import Judge
 from tests.faults.ledger import Ledger
 from tests.faults.load import Plan, publishing
 from tests.faults.pipeline import Pipeline
 from tests.faults.shims import Shim
-from tests.faults.table import Row
 from tests.influxdb import Influx, running
 
 SENSORS = 100
+RATE = 1200
 HURT_SECONDS = 5
 ORDERS = ("500", "429", "401", "slow")
 KILLED, BAD_POINT = "influxd killed", "400 for one point of a batch"
 
 
 @contextmanager
-def standing(pipeline: Pipeline, folder: Path, block: int) -> Iterator[tuple[Pipeline, Influx, Shim, str]]:
-    """A pipeline on the same broker whose history is in InfluxDB behind the shim; and the bucket."""
+def standing(pipeline: Pipeline, folder: Path, block: int) -> Iterator[tuple[Pipeline, Influx, Shim]]:
+    """A pipeline on the same broker whose history is in InfluxDB behind the shim."""
     (folder / "influxdb").mkdir()
     with running(folder / "influxdb") as influx:
         bucket = influx.make_buckets()
@@ -38,11 +38,17 @@ def standing(pipeline: Pipeline, folder: Path, block: int) -> Iterator[tuple[Pip
             "INFLUXDB_BUCKET": bucket,
             "INFLUXDB_TOKEN_FILE": str(influx.token_file),
         }
-        own = Pipeline(folder / "own", pipeline.cluster, f"influx-{block}.", env=env)
+        own = Pipeline(
+            folder / "own",
+            pipeline.cluster,
+            f"influx-{block}.",
+            env=env,
+            open_history=lambda: influx.history(bucket),
+        )
         try:
             shim.start()
             own.start_all()
-            yield own, influx, shim, bucket
+            yield own, influx, shim
         finally:
             own.stop_all()
             shim.stop()
@@ -51,7 +57,7 @@ def standing(pipeline: Pipeline, folder: Path, block: int) -> Iterator[tuple[Pip
 def hurt(own: Pipeline, influx: Influx, shim: Shim, plan: Plan, fault: str) -> Ledger:
     """Traffic with the fault in its middle; gives what was acknowledged."""
     with publishing(plan) as load:
-        own.until(lambda: len(load.ledger()) > plan.rate, 60, "traffic")
+        own.until(lambda: len(load.ledger.packets()) > RATE, 60, "traffic")
         if fault == KILLED:
             influx.kill()
         else:
@@ -64,66 +70,25 @@ def hurt(own: Pipeline, influx: Influx, shim: Shim, plan: Plan, fault: str) -> L
             influx.start()
         elif fault != BAD_POINT:
             shim.order("")
-        return load.ledger()
-
-
-class Witness:
-    """Evidence whose store's client lives as long as one look: each look has an event loop of its own."""
-
-    def __init__(self, own: Pipeline, influx: Influx, bucket: str) -> None:
-        self._own, self._influx, self._bucket = own, influx, bucket
-
-    async def verdict(self, ledger: Ledger) -> Verdict:
-        """Of everything that was acknowledged."""
-        history = self._influx.history(self._bucket)
-        try:
-            return await Evidence(self._own.kafka, self._own.prefix, history).verdict(ledger)
-        finally:
-            await history.close()
-
-    async def dead_letters(self) -> list[tuple[bytes | None, bytes]]:
-        """Key and bytes of each."""
-        history = self._influx.history(self._bucket)
-        try:
-            return await Evidence(self._own.kafka, self._own.prefix, history).records(DEAD_LETTERS.name)
-        finally:
-            await history.close()
-
-    def settled(self, ledger: Ledger, seconds: float) -> Verdict:
-        """The verdict once it is clean, or as it is in the end."""
-        deadline = time.monotonic() + seconds
-        while not (verdict := asyncio.run(self.verdict(ledger))).clean and time.monotonic() < deadline:
-            self._own.tend()
-            time.sleep(0.5)
-        return verdict
+        return load.ledger.packets()
 
 
 @pytest.mark.timeout(500)
-def test_influxdb_in_trouble(pipeline: Pipeline, block: int, tmp_path: Path, rows: list[Row]) -> None:
-    with standing(pipeline, tmp_path, block) as (own, influx, shim, bucket):
-        witness = Witness(own, influx, bucket)
+def test_influxdb_in_trouble(pipeline: Pipeline, block: int, tmp_path: Path, judge: Judge) -> None:
+    with standing(pipeline, tmp_path, block) as (own, influx, shim):
+        evidence = Evidence(own)
         ledgers: dict[str, Ledger] = {}
-        refused = ""
         for number, fault in enumerate((*ORDERS, KILLED, BAD_POINT)):
-            ledger_file = tmp_path / f"ledger-{number}"
-            plan = Plan(
-                mqtt=own.mqtt, ledger=str(ledger_file), block=block * 8 + number, sensors=SENSORS, rate=1200, seconds=6
-            )
+            ledger = str(tmp_path / f"ledger-{number}")
+            plan = Plan(mqtt=own.mqtt, ledger=ledger, block=block * 8 + number, sensors=SENSORS, rate=RATE, seconds=6)
             ledgers[fault] = hurt(own, influx, shim, plan, fault)
-            if fault == BAD_POINT:
-                refused = plan.sensor(0)
+        refused = plan.sensor(0)
         bad = [identity for identity in ledgers[BAD_POINT] if identity[0] == refused]
         for identity in bad:
             del ledgers[BAD_POINT][identity]
-        dirty = []
-        for fault, ledger in ledgers.items():
-            verdict = witness.settled(ledger, 90)
-            wrong = verdict.wrong + verdict.wrong_aggregates
-            rows.append(Row(f"InfluxDB: {fault}", verdict.events, 1200, verdict.missing, verdict.duplicated, wrong, ()))
-            if not verdict.clean:
-                dirty.append((fault, verdict))
-        assert not dirty
-        letters = asyncio.run(witness.dead_letters())
-        keys = [key or b"" for key, _ in letters]
+        for fault, each in ledgers.items():
+            judge.readings(f"InfluxDB: {fault}", evidence, each, rate=RATE)
+        keys = [key or b"" for key, _ in asyncio.run(evidence.records(DEAD_LETTERS.name))]
         assert all(key.startswith(refused.encode()) for key in keys)
         assert keys.count(refused.encode()) == len(bad), "each refused reading is one dead letter"
+        judge.windows(own)

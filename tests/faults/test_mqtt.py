@@ -9,11 +9,10 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from bridge.settings import SHELLY_SUBSCRIPTIONS
-from history.sqlite import SqliteHistory
 from tests.faults.evidence import Evidence
+from tests.faults.judge import Judge
 from tests.faults.load import Plan, publishing
 from tests.faults.pipeline import Pipeline
-from tests.faults.table import Row
 from tests.faults.trial import Trial
 from tests.polling import until
 
@@ -58,9 +57,8 @@ def make_session(pipeline: Pipeline) -> None:
 
 @pytest.mark.timeout(240)
 def test_three_hours_in_the_queue_of_the_mqtt_broker(
-    pipeline: Pipeline, block: int, tmp_path: Path, rows: list[Row]
+    pipeline: Pipeline, block: int, tmp_path: Path, judge: Judge
 ) -> None:
-    fault = "three hours queued while the bridge was away"
     away = Pipeline(tmp_path / "away", pipeline.cluster, f"away-{block}.")
     try:
         away.cluster.make_topics(away.prefix)
@@ -69,17 +67,12 @@ def test_three_hours_in_the_queue_of_the_mqtt_broker(
         plan = Plan(mqtt=away.mqtt, ledger=str(tmp_path / "ledger"), block=block, span=HOURS, sensors=200)
         with publishing(plan) as load:
             away.until(lambda: load.done, 120, "the MQTT broker took all of it")
-            ledger = load.ledger()
-        began = time.time()
+            ledger = load.ledger.packets()
+        assert len(ledger) == plan.packets
         for name in away.names:
             if name != "mosquitto":
                 away.start(name)
-        evidence = Evidence(away.kafka, away.prefix, SqliteHistory(away.history_file))
-        verdict = evidence.settled(away, ledger, seconds=120)
-        wrong = verdict.wrong + verdict.wrong_aggregates
-        took = time.time() - began
-        rows.append(Row(fault, verdict.events, plan.rate, verdict.missing, verdict.duplicated, wrong, (took,)))
-        assert len(ledger) == plan.packets
-        assert verdict.clean, verdict
+        judge.readings("three hours queued while the bridge was away", Evidence(away), ledger, rate=plan.rate)
+        judge.windows(away)
     finally:
         away.stop_all()

@@ -9,9 +9,7 @@ import paho.mqtt.publish as mqtt_publish
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from history.sqlite import SqliteHistory
 from schemas.topics import ADVERTISEMENTS, AGGREGATES, DEAD_LETTERS, RAW_FRAMES, READINGS
-from tests.faults.evidence import Evidence
 from tests.faults.pipeline import Pipeline
 from tests.faults.trial import Trial
 
@@ -64,11 +62,10 @@ def test_garbage_at_every_stage(block: int, data: Path, pipeline: Pipeline, tria
         mqtt_publish.single(topic, payload, qos=1, hostname=host, port=int(port))
     garbage = asyncio.run(produce(pipeline.kafka, pipeline.prefix, block))
     under.conclude()
-    evidence = Evidence(pipeline.kafka, pipeline.prefix, SqliteHistory(pipeline.history_file))
     wanted = {*garbage, *(payload for _, payload in frames)}
 
     def unburied() -> set[bytes]:
-        return wanted - {value for _, value in asyncio.run(evidence.records(DEAD_LETTERS.name))}
+        return wanted - {value for _, value in asyncio.run(under.evidence.records(DEAD_LETTERS.name))}
 
     pipeline.until(lambda: not unburied(), 30, f"a dead letter each: {unburied()}")
     assert pipeline.restarts == restarts, "whatever comes, no process ends by it"
