@@ -10,7 +10,7 @@ from tests.faults.check import Verdict
 
 GUARANTEES = Path(__file__).parents[2] / "docs" / "guarantees.md"
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
-_HEAD = """| fault | seeds | events | frames/s | missing | duplicated | wrong | wrong windows | recovery, median s | worst s |
+_HEAD = """| fault | seeds | events | frames/s | missing | duplicated | wrong | wrong windows | recovery, s | worst |
 |---|---|---|---|---|---|---|---|---|---|"""
 
 
