@@ -20,7 +20,7 @@ from tests.faults.table import GUARANTEES, write_table
 from tests.faults.trial import Trial
 
 SEEDS = int(os.environ.get("SEEDS", "1"))
-RATE = float(os.environ.get("RATE", "1200"))  # frames/s of each trial
+RATE = float(os.environ.get("RATE", "1000"))  # frames/s of each trial
 _blocks = itertools.count(1)
 
 

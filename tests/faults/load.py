@@ -42,7 +42,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     mqtt: str
     ledger: str
     block: int
-    rate: float = 1200
+    rate: float = 1000
     seconds: float = 12
     sensors: int = 500
     gateways: int = 4

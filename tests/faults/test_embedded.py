@@ -36,7 +36,7 @@ class Embedded:
         until(condition, seconds, what)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_embedded_kafka_broker_killed_without_its_tail(
     tmp_path: Path, trial: Callable[..., Trial], judge: Judge
 ) -> None:

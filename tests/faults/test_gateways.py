@@ -19,7 +19,7 @@ FAULTS: dict[str, tuple[dict[str, Any], int]] = {
 }
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_packet_is_one_reading(fault: str, pipeline: Pipeline, trial: Callable[..., Trial]) -> None:
     fields, tolerance_ms = FAULTS[fault]

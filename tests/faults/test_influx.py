@@ -18,7 +18,7 @@ from tests.faults.shims import Shim
 from tests.influxdb import Influx, running
 
 SENSORS = 100
-RATE = 1200
+RATE = 1000
 HURT_SECONDS = 5
 ORDERS = ("500", "429", "401", "slow")
 KILLED, BAD_POINT = "influxd killed", "400 for one point of a batch"
@@ -73,7 +73,7 @@ def hurt(own: Pipeline, influx: Influx, shim: Shim, plan: Plan, fault: str) -> L
         return load.ledger.packets()
 
 
-@pytest.mark.timeout(500)
+@pytest.mark.timeout(600)
 def test_influxdb_in_trouble(pipeline: Pipeline, block: int, tmp_path: Path, judge: Judge) -> None:
     with standing(pipeline, tmp_path, block) as (own, influx, shim):
         evidence = Evidence(own)

@@ -11,7 +11,7 @@ from tests.faults.trial import Trial
 Begin = Callable[..., Trial]
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", ["bridge", "worker-0", "sinks", "api"])
 def test_a_process_killed_then_stopped(name: str, pipeline: Pipeline, trial: Begin) -> None:
     process = name.partition("-")[0]

@@ -52,7 +52,7 @@ async def produce(broker: str, prefix: str, block: int) -> list[bytes]:
     return written
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_garbage_at_every_stage(block: int, data: Path, pipeline: Pipeline, trial: Callable[..., Trial]) -> None:
     restarts = dict(pipeline.restarts)
     under = trial(pipeline, "poison at every stage", seconds=12)

@@ -11,7 +11,7 @@ from tests.faults.trial import Trial
 Begin = Callable[..., Trial]
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_one_two_three_one_workers(pipeline: Pipeline, trial: Begin) -> None:
     under = trial(pipeline, "workers: 1, 2, 3, 1")
     for name in ("worker-1", "worker-2"):
@@ -26,7 +26,7 @@ def test_one_two_three_one_workers(pipeline: Pipeline, trial: Begin) -> None:
     under.conclude()
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_a_worker_frozen_past_its_session_and_woken(pipeline: Pipeline, trial: Begin) -> None:
     under = trial(pipeline, "worker frozen past its session, woken")
     hurt_at = time.time()

@@ -55,6 +55,6 @@ def test_sqlite_that_cannot_be_written(
         pipeline.until(lambda: not pipeline.ready("sinks"), 30, "the sinks say that they cannot write")
         mended_at = time.time() + seconds
         pipeline.until(lambda: time.time() >= mended_at, seconds + 10, "the outage is over")
-    under.recovered(time.time(), seconds=180)
+    under.recovered(time.time())
     assert pipeline.restarts == restarts
     under.conclude()
