@@ -97,7 +97,7 @@ def open_services(settings: ApiSettings) -> Services:
     tables: dict[Topic, Table[Any]] = {LATEST: live.sensors, GATEWAYS: live.gateways, CLOCK: live.clock}
     reader = Follower(
         settings.broker,
-        {topic.full_name(settings.topic_prefix): table for topic, table in tables.items()},
+        {settings.topic(topic): table for topic, table in tables.items()},
         own,
         check_seconds=settings.check_seconds,
     )

@@ -1,7 +1,7 @@
 """How far a client of the event stream has come, as an opaque text that every API process understands.
 
-It holds the next offset of every partition of the followed topics, and which registry was in force: no process's own
-numbers. So a client may lose one process and resume at another.
+It holds the next offset of every partition of the followed topics, and which topics and which registry they were: no
+process's own numbers. So a client may lose one process and resume at another, but not at one of another generation.
 """
 
 import base64
@@ -18,19 +18,19 @@ from schemas.registry import Registry
 
 
 class Position(NamedTuple):
-    """`registry` is a digest of it; `offsets` has a list for each topic, by partition."""
+    """`world` is a digest of registry and topics; `offsets` has a list for each topic, by partition."""
 
-    registry: bytes
+    world: bytes
     offsets: tuple[tuple[int, ...], ...]
 
     def text(self) -> str:
         """The id of an event."""
-        packed = msgspec.msgpack.encode((self.registry, self.offsets))
+        packed = msgspec.msgpack.encode((self.world, self.offsets))
         return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
     def is_ahead_of(self, other: "Position") -> bool:
-        """Whether it cannot be resumed by one who stands at `other`: another registry, another or a shorter log."""
-        if self.registry != other.registry or [*map(len, self.offsets)] != [*map(len, other.offsets)]:
+        """Whether it cannot be resumed by one who stands at `other`: other topics, another registry, a shorter log."""
+        if self.world != other.world or [*map(len, self.offsets)] != [*map(len, other.offsets)]:
             return True
         pairs = zip(self.offsets, other.offsets, strict=True)
         return any(mine > theirs for ours, them in pairs for mine, theirs in zip(ours, them, strict=True))
@@ -42,7 +42,7 @@ def position_of(offsets: Mapping[TopicPartition, int], topics: tuple[str, ...], 
     for partition, offset in sorted(offsets.items()):
         if partition.topic in found:
             found[partition.topic].append(offset)
-    return Position(digest(registry), tuple(tuple(found[topic]) for topic in topics))
+    return Position(digest(registry, topics), tuple(tuple(found[topic]) for topic in topics))
 
 
 def parse_position(text: str) -> Position | None:
@@ -55,10 +55,10 @@ def parse_position(text: str) -> Position | None:
 
 
 @lru_cache(maxsize=2)
-def digest(registry: Registry) -> bytes:
-    """Equal for equal registries. Kept for the one in force: it is asked for at every event."""
+def digest(registry: Registry, topics: tuple[str, ...]) -> bytes:
+    """Equal for equal registries and topics. Kept for those in force: it is asked for at every event."""
     entries = sorted(registry.entries.values(), key=lambda entry: entry.sensor)
-    return blake2b(msgspec.msgpack.encode(entries, order="deterministic"), digest_size=6).digest()
+    return blake2b(msgspec.msgpack.encode((topics, entries), order="deterministic"), digest_size=6).digest()
 
 
 _decode = msgspec.msgpack.Decoder(Position).decode

@@ -34,8 +34,7 @@ class Services:
         """How far this process has come; None before it has read the topics."""
         if not self.reader.loaded:
             return None
-        prefix = self.settings.topic_prefix
-        topics = (LATEST.full_name(prefix), GATEWAYS.full_name(prefix))
+        topics = (self.settings.topic(LATEST), self.settings.topic(GATEWAYS))
         return position_of(self.reader.positions, topics, self.live.registry)
 
 

@@ -89,7 +89,8 @@ def redrive(
 
     buried_since, run, worker = _instant(since), load(RunSettings), load(StreamsSettings)
     keys = load_keys(worker.keys_file) if worker.keys_file else {}
-    redriver = Redriver(run.broker_address, DEAD_LETTERS.full_name(run.topic_prefix), run.topic_prefix, keys)
+    topic = run.topic(DEAD_LETTERS)
+    redriver = Redriver(run.broker_address, topic, run.topic_prefix, keys, run.generation)
 
     def wanted(letter: "Letter") -> bool:
         return reason in (None, letter.reason) and stage in (None, letter.stage)
@@ -129,7 +130,10 @@ def _instant(text: str | None) -> int:
 
 
 async def _letters(since: int) -> AsyncGenerator["Letter", None]:
-    """All of BROKER that were buried since then (unix milliseconds). Raises Unusable, NoSuchTopic, KafkaError."""
+    """All of BROKER that were buried since then (unix milliseconds), but for those of another generation.
+
+    Raises Unusable, NoSuchTopic, KafkaError.
+    """
     from cli.checks import reachable
     from cli.settings import RunSettings
     from runtime.settings import load
@@ -139,6 +143,7 @@ async def _letters(since: int) -> AsyncGenerator["Letter", None]:
 
     settings = load(RunSettings)
     await reachable("Kafka broker", settings.broker_address, "BROKER")
-    topic = DEAD_LETTERS.full_name(settings.topic_prefix)
-    async for record in snapshot(settings.broker_address, topic, since):
-        yield Letter.from_record(record)
+    async for record in snapshot(settings.broker_address, settings.topic(DEAD_LETTERS), since):
+        letter = Letter.from_record(record)
+        if letter.is_of(settings.generation):
+            yield letter

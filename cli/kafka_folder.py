@@ -47,6 +47,12 @@ class KafkaFolder:
         shutil.rmtree(self.saved, ignore_errors=True)
         return (self.folder / _STATE).exists()
 
+    def forget(self) -> None:
+        """Let go of the state in the opened folder, when no broker runs on it. Raises OSError."""
+        for file in self.folder.iterdir():
+            if file.name != _TOKEN:
+                file.unlink()
+
     def save(self) -> None:
         """Move the file to the disk, after the broker ended cleanly: whole or not at all. Raises OSError.
 

@@ -42,12 +42,16 @@ class Redrive:
 
 @dataclass(frozen=True, slots=True)
 class Redriver:
-    """`topic` is where the letters are, `prefix` that of all topics, `keys` the bind keys as they are now."""
+    """`topic` is where the letters are, `prefix` that of all topics, `keys` the bind keys as they are now.
+
+    What a sink of another generation could not write stays.
+    """
 
     broker: str
     topic: str
     prefix: str
     keys: Mapping[str, bytes]
+    generation: str = ""
 
     async def run(
         self, read: Read, since: int, wanted: Callable[[Letter], bool], *, limit: int | None, dry: bool
@@ -64,7 +68,7 @@ class Redriver:
                 if letter.redrives or letter.identity in seen or not wanted(letter):
                     continue
                 seen.add(letter.identity)
-                back = redriven(letter, self.topic, self.keys, self.prefix)
+                back = redriven(letter, self.topic, self.keys, self.prefix, self.generation)
                 if letter.identity in marked:
                     done.before += 1
                 elif isinstance(back, str):

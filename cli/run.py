@@ -12,6 +12,9 @@ def run(
     address: Annotated[
         str, typer.Argument(help="With --lan: the address of this machine to bind; all of them if left out.")
     ] = "",
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make the embedded broker's tables anew, from the archive's newest day.")
+    ] = False,
 ) -> None:
     """Start brokers, bridge, worker, sinks, API and a simulator; stop them in order at Ctrl-C."""
     import asyncio
@@ -24,4 +27,4 @@ def run(
         raise typer.BadParameter("an address goes with --lan")
     if lan:
         os.environ["RUN_LAN"] = address or "0.0.0.0"  # noqa: S104  asked for, and behind a login
-    asyncio.run(run_stack(Stack.load()))
+    asyncio.run(run_stack(Stack.load(), rebuild=rebuild))

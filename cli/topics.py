@@ -13,21 +13,27 @@ def topics(
         bool, typer.Option("--embedded", help="Partitions and retention of the embedded broker, not production's.")
     ] = False,
 ) -> None:
-    """Print the topics with their full names; with --create make them on BROKER first."""
+    """Print the topics with their full names; with --create make them on BROKER first.
+
+    Those of another generation than the first are made with: bluflow generation create.
+    """
     from cli.settings import RunSettings
     from cli.table import table
+    from cli.unusable import Unusable
     from runtime.settings import load
     from schemas.topics import TOPICS
 
     settings = load(RunSettings)
     if create:
+        if settings.generation:
+            raise Unusable(f"the topics of generation {settings.generation} are made with: bluflow generation create")
         _create(settings.broker, settings.topic_prefix, embedded=embedded, replication=settings.replication)
     rows: list[dict[str, Any]] = []
     for topic in TOPICS:
         config = topic.config(embedded=embedded)
         rows.append(
             {
-                "name": topic.full_name(settings.topic_prefix),
+                "name": settings.topic(topic),
                 "key": topic.key,
                 "value": topic.value,
                 "partitions": topic.embedded_partitions if embedded else topic.partitions,

@@ -10,20 +10,26 @@ from aiokafka.errors import KafkaError
 from cli import checks, kafka_folder, screen
 from cli.kafka_folder import FolderNotOurs, KafkaFolder
 from cli.logs import KEPT, MOST_BYTES
+from cli.rebuild import let_go
 from cli.restore import restore
 from cli.stack import Stack
 from cli.supervisor import Patience, Supervisor
 from cli.unusable import Unusable
 from history.store import StoreUnavailable
-from runtime.kafka import TopicsDiffer, ensure_topics
+from runtime.kafka import TopicsDiffer, ensure_topics, topics_of
 from runtime.logs import formatter
-from schemas.topics import TOPICS
+from schemas.topics import DERIVED, TOPICS
 
 log = logging.getLogger(__name__)
 
 
-async def run_stack(stack: Stack) -> None:
-    """Until SIGINT, SIGTERM or SIGHUP. Raises Unusable before anything was started, or when a child refuses to."""
+async def run_stack(stack: Stack, *, rebuild: bool = False) -> None:
+    """Until SIGINT, SIGTERM or SIGHUP. Raises Unusable before anything was started, or when a child refuses to.
+
+    `rebuild`: the embedded broker's tables are made anew.
+    """
+    if rebuild and not stack.embedded_kafka:
+        raise Unusable("--rebuild is for the embedded Kafka broker; for your own see docs/generations.md")
     checks.make_folder(stack.data)
     with checks.lock(stack.data):
         await _check(stack)
@@ -32,6 +38,9 @@ async def run_stack(stack: Stack) -> None:
         stop, hurry = _signals()  # from here on there is something to put away in order
         folder = kafka_folder.choose(stack.data)
         had_state = _open(folder) if stack.embedded_kafka else True
+        if rebuild and had_state:
+            await _let_go(stack, folder)
+            had_state = False
         services = stack.services(folder, _TopicsExist(stack, rebuild=not had_state))
         supervisor = Supervisor(
             services,
@@ -65,13 +74,26 @@ async def _check(stack: Stack) -> None:
             raise Unusable("--lan is for the embedded MQTT broker, but MQTT names another one: leave one of them out")
     if stack.embedded_kafka:
         checks.kafka_broker_runs()
+        if stack.run.generation:
+            raise Unusable(
+                "BLUFLOW_GENERATION is for a Kafka of your own (BROKER=host:port): how the embedded stack makes its "
+                "tables anew is told in docs/generations.md"
+            )
         return
     await checks.reachable("Kafka broker", stack.broker, "BROKER")
     run = stack.run
+    # a generation is made by its own command: a misspelt one must not be begun
+    topics = [topic for topic in TOPICS if not (run.generation and topic.derived)]
     try:
-        await ensure_topics(run.broker, TOPICS, run.topic_prefix, embedded=False, replication=run.replication)
+        await ensure_topics(run.broker, topics, run.topic_prefix, embedded=False, replication=run.replication)
+        there = await topics_of(run.broker)
     except (KafkaError, TopicsDiffer) as error:
         raise Unusable(f"the topics cannot be made on {run.broker}: {error}") from error
+    if missing := [name for name in map(run.topic, DERIVED) if name not in there]:
+        raise Unusable(
+            f"topic {missing[0]} is not on {run.broker}: bluflow generation create {run.generation}, or correct "
+            "BLUFLOW_GENERATION"
+        )
 
 
 class _TopicsExist:
@@ -105,6 +127,14 @@ def _open(folder: KafkaFolder) -> bool:
         raise Unusable(str(error)) from None
     except OSError as error:
         raise Unusable(f"the Kafka broker's folder {folder.folder} cannot be used ({error.strerror})") from None
+
+
+async def _let_go(stack: Stack, folder: KafkaFolder) -> None:
+    archive = stack.data / "archive.sqlite"
+    try:
+        await let_go(folder, stack.run.kafka_port, stack.run.topic_prefix, archive)
+    except (KafkaError, StoreUnavailable, OSError) as error:
+        raise Unusable(f"the tables stay as they were, what the broker holds cannot go to {archive}: {error}") from None
 
 
 def _save(folder: KafkaFolder, *, clean: bool) -> None:

@@ -67,6 +67,10 @@ class InfluxHistory:
         for width, lines in by_width.items():
             await self._server.write(bucket_of(self._bucket, width), lines)
 
+    async def take_over(self, sensor: str, aggregates: Sequence[Aggregate], since: int) -> None:
+        """As `write_aggregates`: what comes next overwrites what is held, whatever its revision."""
+        await self.write_aggregates(aggregates)
+
     async def replace(self, day: RebuiltDay) -> None:
         """Put the rebuild of a sensor's day in the place of what is held: what differs is deleted, then all is written.
 

@@ -122,6 +122,20 @@ class SqliteHistory:
 
         await self._database.write(work)
 
+    async def take_over(self, sensor: str, aggregates: Sequence[Aggregate], since: int) -> None:
+        """Put a sensor's windows of another generation in the place of what is held, in one transaction.
+
+        Raises StoreUnavailable or ReadingRejected; then all is as it was.
+        """
+        rows = [sqlite_aggregates.row(aggregate) for aggregate in aggregates]
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(_ADD_SENSOR, (sensor,))
+            connection.execute(sqlite_aggregates.DELETE_OPEN, (sensor, int64(since)))
+            connection.executemany(sqlite_aggregates.TAKE_OVER, rows)
+
+        await self._database.write(work)
+
     async def prune(self, now: int, *, most: int = 1000) -> int:
         """Delete up to `most` readings and as many 5-minute aggregates that are too old; says how many.
 

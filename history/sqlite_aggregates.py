@@ -38,6 +38,13 @@ PAGE = """
     AND (start, quantity, instance) > (?, ?, ?)
     ORDER BY start, quantity, instance LIMIT ?
 """
+# Of another generation's windows, whose revisions are others; the open ones are gone by then.
+TAKE_OVER = UPSERT[: UPSERT.index("WHERE excluded")] + "WHERE excluded.final >= final"
+DELETE_OPEN = f"""
+    DELETE FROM aggregate
+    WHERE sensor = (SELECT id FROM sensor WHERE mac = ?) AND width IN {WIDTHS} AND NOT final
+    AND start + width * {SECOND} >= ?
+"""  # noqa: S608 - constants
 # What a rebuild knows the whole of: windows that end by then, of any width.
 DELETE_CLOSED = f"""
     DELETE FROM aggregate

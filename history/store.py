@@ -117,11 +117,19 @@ class HistoryReader(Protocol):
 
 
 class HistoryRebuilder(HistoryReader, Protocol):
-    """The reading side, and what puts a rebuild in the place of what is held."""
+    """The reading side, and what puts a rebuild, or what another generation made, in the place of what is held."""
 
     async def replace(self, day: RebuiltDay) -> None:
         """Return once the day's readings and aggregates are those of the rebuild; done again, nothing changes.
 
         All or nothing where the engine has transactions; elsewhere what breaks off is whole when it is done again.
+        Raises StoreUnavailable or ReadingRejected.
+        """
+
+    async def take_over(self, sensor: str, aggregates: Sequence[Aggregate], since: int) -> None:
+        """Put a sensor's windows of another generation, whose revisions are others, in the place of what is held.
+
+        A final one is not replaced by an open one. An open one that ends at `since` (unix milliseconds) or later and
+        is not among those given makes room for what the other generation will say of it. Return once all is durable.
         Raises StoreUnavailable or ReadingRejected.
         """

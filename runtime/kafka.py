@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import TopicAlreadyExistsError, for_code
@@ -25,14 +26,20 @@ class TopicsDiffer(Exception):
 
 
 async def ensure_topics(
-    broker: str, topics: Iterable[Topic], prefix: str, *, embedded: bool, replication: int = 1
+    broker: str,
+    topics: Iterable[Topic],
+    prefix: str,
+    *,
+    embedded: bool,
+    replication: int = 1,
+    generation: str = "",
 ) -> list[str]:
     """Create what is missing and return its names. Raises TopicsDiffer for a topic of another partition count."""
     admin = AIOKafkaAdminClient(bootstrap_servers=broker)
     await admin.start()
     try:
         wanted = {
-            topic.full_name(prefix): (
+            topic.full_name(prefix, generation): (
                 topic.embedded_partitions if embedded else topic.partitions,
                 topic.config(embedded=embedded),
             )
@@ -43,7 +50,8 @@ async def ensure_topics(
             there, asked = len(description["partitions"]), wanted[description["topic"]][0]
             if there != asked:
                 raise TopicsDiffer(
-                    f"topic {description['topic']} has {there} partitions, not {asked}: make a new version and rebuild"
+                    f"topic {description['topic']} has {there} partitions, not {asked}, and that never changes in "
+                    "place: make a new generation (docs/generations.md)"
                 )
         missing = [name for name in wanted if name not in existing]
         if missing:
@@ -67,6 +75,16 @@ async def topics_of(broker: str) -> set[str]:
         return set(await admin.list_topics())
     finally:
         await admin.close()
+
+
+async def partitions_for(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
+    """The topic's partitions, as the broker says now; empty if there is no such topic. Raises KafkaError.
+
+    aiokafka's own `partitions_for_topic` knows only topics that it was set on, and a broker that is asked for a topic
+    by its name may make it: this asks for all.
+    """
+    cluster = await consumer._client.fetch_all_metadata()
+    return sorted(cluster.partitions_for_topic(topic) or ())
 
 
 AT_ONCE_SECONDS = 0.02

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from runtime.config_file import CONFIG_VARIABLE, Part, config_path, read_part
 from runtime.errors import CannotListen, SettingsError
+from schemas.topics import DEFAULT_GENERATION, Topic, is_generation
 
 __all__ = ["CannotListen", "Settings", "SettingsError", "host_port", "load", "variable"]
 
@@ -58,6 +59,11 @@ class Settings(BaseSettings):
     )
     topic_prefix: str = Field(
         "shelly.", validation_alias="BLUFLOW_TOPIC_PREFIX", description="before every topic's name"
+    )
+    generation: str = Field(
+        "",
+        validation_alias="BLUFLOW_GENERATION",
+        description="which generation of tables and derived topics; empty: the first, whose names have no ending",
     )
     log_level: str = Field("INFO", validation_alias="BLUFLOW_LOG_LEVEL", description="DEBUG, INFO, WARNING or ERROR")
     log_format: Literal["auto", "json", "text"] = Field(
@@ -115,6 +121,15 @@ class Settings(BaseSettings):
             raise ValueError("at most 100 of A-Z a-z 0-9 . _ - (it is part of Kafka topics' names)")
         return value
 
+    @field_validator("generation")
+    @classmethod
+    def _generation_is_of_a_topic(cls, value: str) -> str:
+        if value in ("", DEFAULT_GENERATION):
+            return ""
+        if not is_generation(value):
+            raise ValueError("at most 20 of a-z 0-9 - (it ends Kafka topics' names)")
+        return value
+
     @field_validator("data", "sensors_file", mode="before")
     @classmethod
     def _path_is_given(cls, value: Any) -> Any:
@@ -128,6 +143,10 @@ class Settings(BaseSettings):
         if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
         return value.upper()
+
+    def topic(self, topic: Topic) -> str:
+        """The topic's name on the broker, in the generation that is set."""
+        return topic.full_name(self.topic_prefix, self.generation)
 
     @classmethod
     def settings_customise_sources(

@@ -1,9 +1,11 @@
 """A topic as it is now, read by nobody's group."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
+
+from runtime.kafka import partitions_for
 
 _POLL_MS = 1000
 _PATIENCE = 60  # polls without a record that is known to be there
@@ -13,20 +15,32 @@ class NoSuchTopic(Exception):
     """The broker has no topic of that name."""
 
 
-async def snapshot(broker: str, topic: str, since: int = 0) -> AsyncGenerator[ConsumerRecord, None]:
+async def snapshot(
+    broker: str,
+    topic: str,
+    since: int = 0,
+    *,
+    begins: Mapping[TopicPartition, int] | None = None,
+    partition: int | None = None,
+) -> AsyncGenerator[ConsumerRecord, None]:
     """The records written since then (unix milliseconds), up to where the topic ended when the reading began.
 
-    Partition by partition in no order. Raises NoSuchTopic, KafkaError.
+    `begins`: from those offsets on instead, where the log still has them. `partition`: of that one alone. Partition by
+    partition in no order. Raises NoSuchTopic, KafkaError.
     """
     consumer = AIOKafkaConsumer(bootstrap_servers=broker, auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
     try:
-        if topic not in await consumer.topics():  # asking for it by name would make it
+        numbers = await partitions_for(consumer, topic)
+        if not numbers:
             raise NoSuchTopic(topic)
-        places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+        places = [TopicPartition(topic, number) for number in numbers if partition in (None, number)]
         consumer.assign(places)
         ends = await consumer.end_offsets(places)
-        for place, begin in (await _begins(consumer, places, since)).items():
+        firsts = await _begins(consumer, places, since)
+        if begins:
+            firsts = {place: max(first or 0, begins.get(place, 0)) for place, first in firsts.items()}
+        for place, begin in firsts.items():
             consumer.seek(place, ends[place] if begin is None else begin)
         opened, vain = set(places), 0
         while opened := {place for place in opened if await consumer.position(place) < ends[place]}:

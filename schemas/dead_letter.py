@@ -7,6 +7,7 @@ from schemas.frame import Headers
 
 _PREFIX = "dead-letter-"
 _LONGEST_TIME = 15  # digits
+_STAGES = {"decode", "track", "history", "aggregates"}  # what every generation has of its own
 DETAIL = 500  # characters of it are kept
 
 
@@ -18,12 +19,15 @@ def dead_letter_headers(
     time: int,
     headers: Iterable[tuple[str, bytes]] = (),
     detail: str = "",
+    generation: str = "",
 ) -> Headers:
     """The original record's headers plus stage, reason word, origin and time (unix milliseconds).
 
-    `origin` is `topic:partition:offset`, or `mqtt:<topic>` for a message that never reached a topic.
+    `origin` is `topic:partition:offset`, or `mqtt:<topic>` for a message that never reached a topic. `generation` of
+    the stage: one that is made anew finds the dead of the whole log again, and maybe fewer.
     """
     own = {"stage": stage, "reason": reason, "origin": origin, "time": str(time), "detail": detail[:DETAIL]}
+    own["generation"] = generation
     return [*headers, *((_PREFIX + name, text.encode()) for name, text in own.items() if text)]
 
 
@@ -54,6 +58,7 @@ class Letter(NamedTuple):
     value: bytes
     headers: Headers
     redrives: str = ""
+    generation: str = ""
 
     @classmethod
     def from_record(cls, record: Any) -> "Letter":
@@ -72,7 +77,12 @@ class Letter(NamedTuple):
             value=record.value or b"",
             headers=[(name, value) for name, value in headers if not name.startswith(_PREFIX)],
             redrives=facts.get("redrives", ""),
+            generation=facts.get("generation", ""),
         )
+
+    def is_of(self, generation: str) -> bool:
+        """Whether it tells of that generation: buried by a stage of it, or by one that no generation has alone."""
+        return self.generation == generation or self.stage not in _STAGES
 
     @property
     def identity(self) -> str:

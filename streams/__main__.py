@@ -22,7 +22,7 @@ async def wait_for_places(settings: StreamsSettings) -> Places:
     said = ""
     while True:
         try:
-            return await find_places(settings.broker, settings.topic_prefix)
+            return await find_places(settings.broker, settings.topic_prefix, settings.generation)
         except (KafkaError, TopicsMissing, OSError) as error:
             cause = str(error) if isinstance(error, TopicsMissing) else f"no Kafka broker answers on {settings.broker}"
             if cause != said:

@@ -14,7 +14,7 @@ from runtime.health import health_page
 from runtime.sensors_file import SensorsFile, open_sensors
 from schemas.frame import received_at
 from schemas.registry import Registry
-from schemas.topics import ADVERTISEMENTS, RAW_FRAMES, STREAMS_APP
+from schemas.topics import ADVERTISEMENTS, DECODE_CHANGELOG, RAW_FRAMES, TRACK_CHANGELOG, Topic, worker_group
 from streams import metrics
 from streams.decode import DecodeStage
 from streams.engine import BatchConsumer, BatchSchema, FencedTable, Stage, install
@@ -39,9 +39,9 @@ def make_app(settings: StreamsSettings, places: Places) -> EngineApp:
     decode_stage = DecodeStage(places, bind_keys(settings.keys_file))
     raw_frames, advertisements = places.name(RAW_FRAMES), places.name(ADVERTISEMENTS)
     BatchConsumer.aligned_topics[raw_frames] = lambda record: received_at(record.headers)
-    decode = _stage(app, "decode", raw_frames, places.count(RAW_FRAMES), decode_stage.fold)
+    decode = _stage(app, "decode", places, RAW_FRAMES, DECODE_CHANGELOG, decode_stage.fold)
     track_stage = TrackStage(places, current_registry(open_sensors(settings)))
-    track = _stage(app, "track", advertisements, places.count(ADVERTISEMENTS), track_stage.fold)
+    track = _stage(app, "track", places, ADVERTISEMENTS, TRACK_CHANGELOG, track_stage.fold)
 
     def raw_tail_lost(partition: int, expected: int, offset: int) -> None:
         epoch = decode_stage.begin_epoch(decode.table.data.states(partition), offset)
@@ -97,7 +97,7 @@ def current_registry(file: SensorsFile) -> Callable[[], Registry]:
 
 def _engine_app(settings: StreamsSettings) -> EngineApp:
     return EngineApp(
-        settings.topic_prefix + STREAMS_APP,
+        worker_group(settings.topic_prefix, settings.generation),
         broker=[f"kafka://{part.strip()}" for part in settings.broker.split(",")],
         store="memory://",
         datadir=str(settings.data / "faust"),
@@ -127,10 +127,17 @@ def _engine_app(settings: StreamsSettings) -> EngineApp:
     )
 
 
-def _stage(app: EngineApp, name: str, topic: str, partitions: int, fold: Any) -> Stage:
-    """An agent with its table; both get whole record batches."""
+def _stage(app: EngineApp, name: str, places: Places, source: Topic, changelog: Topic, fold: Any) -> Stage:
+    """An agent with its table; both get whole record batches. The changelog has the partitions of the source."""
+    topic, partitions = places.name(source), places.count(source)
     table: Any = app.Table(
-        name, partitions=partitions, schema=BatchSchema(), key_type=bytes, value_type=bytes, recovery_buffer_size=8
+        name,
+        partitions=partitions,
+        schema=BatchSchema(),
+        key_type=bytes,
+        value_type=bytes,
+        recovery_buffer_size=8,
+        changelog_topic=app.topic(places.name(changelog), schema=BatchSchema(), partitions=partitions, acks=False),
     )
     BatchConsumer.batch_topics |= {topic, table.changelog_topic_name}
     stage = Stage(app, table, fold)

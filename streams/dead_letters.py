@@ -19,5 +19,6 @@ def dead_letter(places: Places, record: Any, stage: str, reason: str, detail: st
         origin=f"{record.topic}:{record.partition}:{record.offset}",
         time=record.timestamp or int(time.time() * 1000),
         headers=[(name, value or b"") for name, value in record.headers],
+        generation=places.generation,
     )
     return places.output(DEAD_LETTERS, key, record.value or b"", headers)

@@ -4,6 +4,7 @@ from functools import lru_cache
 from zlib import crc32
 
 from schemas.advertisement import Advertisement, Values
+from schemas.reading import Reading
 from streams.sensor_state import Packet
 
 # One beacon's copies reach us within seconds, and packet ids come round after 4 h 16 min at the earliest.
@@ -36,7 +37,7 @@ def gateway_mark(gateway: str) -> int:
     return crc32(gateway.encode()) & 0xFFFF
 
 
-def is_copy(packet: Packet, advertisement: Advertisement, packet_id: int | None) -> bool:
+def is_copy(packet: Packet, advertisement: Advertisement | Reading, packet_id: int | None) -> bool:
     """Whether `advertisement`, which has that packet id, is the packet heard again."""
     apart = abs(advertisement.measured_at - packet.measured_at)
     if apart > WINDOW_MS:

@@ -16,14 +16,15 @@ class TopicsMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The topics' prefix, and how many partitions each has, by its name without the prefix."""
+    """The topics' prefix and generation, and how many partitions each has, by its name without them."""
 
     prefix: str
     partitions: Mapping[str, int]
+    generation: str = ""
 
     def name(self, topic: Topic) -> str:
         """The topic's name on the broker."""
-        return self.prefix + topic.name
+        return topic.full_name(self.prefix, self.generation)
 
     def count(self, topic: Topic) -> int:
         """Its partitions."""
@@ -47,17 +48,19 @@ class Places:
         return [Output(self.name(topic), place, key, value) for place in range(self.count(topic))]
 
 
-async def find_places(broker: str, prefix: str) -> Places:
+async def find_places(broker: str, prefix: str, generation: str = "") -> Places:
     """Ask the broker. Raises TopicsMissing (one line) or a KafkaError if it cannot be reached."""
     admin = AIOKafkaAdminClient(bootstrap_servers=broker)
     await admin.start()
     try:
+        names = {topic.name: topic.full_name(prefix, generation) for topic in TOPICS}
         there = set(await admin.list_topics())
-        missing = [topic.full_name(prefix) for topic in TOPICS if topic.full_name(prefix) not in there]
+        missing = [name for name in names.values() if name not in there]
         if missing:
-            raise TopicsMissing(f"topic {missing[0]} is not on {broker}; make the topics with: bluflow topics --create")
-        described = await admin.describe_topics([topic.full_name(prefix) for topic in TOPICS])
+            command = f"generation create {generation}" if generation else "topics --create"
+            raise TopicsMissing(f"topic {missing[0]} is not on {broker}; make the topics with: bluflow {command}")
+        described = await admin.describe_topics(list(names.values()))
         counts = {topic["topic"]: len(topic["partitions"]) for topic in described}
     finally:
         await admin.close()
-    return Places(prefix, {topic.name: counts[topic.full_name(prefix)] for topic in TOPICS})
+    return Places(prefix, {topic: counts[name] for topic, name in names.items()}, generation)

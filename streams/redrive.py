@@ -23,7 +23,9 @@ class Redriven(NamedTuple):
     headers: Headers
 
 
-def redriven(letter: Letter, letters: str, keys: Mapping[str, bytes], prefix: str) -> Redriven | str:
+def redriven(
+    letter: Letter, letters: str, keys: Mapping[str, bytes], prefix: str, generation: str = ""
+) -> Redriven | str:
     """The letter's record as it goes back, or why it does not.
 
     `letters` is the name of their topic, `prefix` that of all topics; `keys` the bind keys as they are now.
@@ -35,7 +37,7 @@ def redriven(letter: Letter, letters: str, keys: Mapping[str, bytes], prefix: st
         topic, why_not, marks = "", "track folds a frame's packets in their order: replay its day instead", []
     else:
         topic, marks = letter.origin.rpartition(":")[0].rpartition(":")[0], []
-        known = topic in (READINGS.full_name(prefix), AGGREGATES.full_name(prefix))
+        known = topic in {each.full_name(prefix, generation) for each in (READINGS, AGGREGATES)}
         why_not = "" if known else "it names no topic that a sink reads and that nothing else has kept"
     if why_not:
         return why_not

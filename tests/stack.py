@@ -58,7 +58,7 @@ class Stack:
 
 
 @contextmanager
-def running_stack(data: Path, **env: str) -> Iterator[Stack]:
+def running_stack(data: Path, *arguments: str, **env: str) -> Iterator[Stack]:
     """Start it, wait until the API is ready, stop it with Ctrl-C at the end."""
     names = (
         "RUN_KAFKA_PORT",
@@ -73,7 +73,9 @@ def running_stack(data: Path, **env: str) -> Iterator[Stack]:
     environment = {**os.environ, **{name: str(port) for name, port in ports.items()}, "BLUFLOW_DATA": str(data), **env}
     data.mkdir(exist_ok=True)
     with (data / "screen").open("ab") as screen:
-        supervisor = spawn([sys.executable, "-m", "cli", "run"], env=environment, stdout=screen, stderr=screen)
+        supervisor = spawn(
+            [sys.executable, "-m", "cli", "run", *arguments], env=environment, stdout=screen, stderr=screen
+        )
     stack = Stack(data, supervisor, ports)
     try:
         until(lambda: "bluflow runs" in stack.screen(), 60, f"start: {stack.screen()}")

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from history.archive import Placed, RawRecord
+from runtime.kafka import partitions_for
 from streams.replay.source import LogForgot
 
 # A record's Kafka time is when it was written, never before its arrival; the margin is for a clock that was set back.
@@ -121,8 +122,7 @@ async def kafka_source(broker: str, topic: str, start: int, end: int) -> AsyncIt
 
 async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
     """Of a topic that the consumer has not heard of yet."""
-    await consumer.topics()
-    return consumer.partitions_for_topic(topic) or set()
+    return set(await partitions_for(consumer, topic))
 
 
 def _placed(record: ConsumerRecord) -> Placed:

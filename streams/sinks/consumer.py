@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
-from schemas.topics import Topic
+from schemas.topics import Topic, sink_group
 from streams.sinks import metrics
 from streams.sinks.condition import Condition, log
 from streams.sinks.settings import SinkSettings
@@ -25,13 +25,20 @@ JOIN = 60.0  # seconds for partitions to be assigned
 POLL_LIMIT = 300.0  # seconds without a poll until a member leaves its group; a write takes far less
 
 
+class NoPlace(Exception):
+    """Nobody has said where the sinks of this generation begin: from its beginning they would write all again."""
+
+
 class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
     """One life of the consumer. A method that finds Kafka away raises KafkaError, OSError or TimeoutError."""
 
     def __init__(self, sink: str, topic: Topic, settings: SinkSettings, kafka: Condition) -> None:
         self._sink = sink
-        self._topic = topic.full_name(settings.topic_prefix)
+        self._topic = settings.topic(topic)
         self._settings = settings
+        # the first generation is what there was before any other: it begins at its beginning
+        self._wants_place = bool(topic.derived and settings.generation)
+        self._has_place = True
         self._kafka = kafka
         self._ask_at = 0.0
         self._late: set[asyncio.Task[Any]] = set()
@@ -39,7 +46,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is un
         self._consumer: Any = AIOKafkaConsumer(
             bootstrap_servers=settings.broker,
             client_id=f"bluflow-sink-{sink}",
-            group_id=f"{settings.topic_prefix}sink-{sink}",
+            group_id=sink_group(settings.topic_prefix, sink, topic, settings.generation),
             group_instance_id=f"{settings.member_id}-{sink}" if settings.member_id else None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -110,9 +117,12 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is un
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Go back by the overlap. aiokafka does not pass on what is raised here, so trouble is said here."""
         assigned = set(assigned)
-        if not self._settings.overlap_records or not assigned:
-            return
+        self._has_place = not self._wants_place
         try:
+            if self._wants_place:
+                self._has_place = None not in [await self._consumer.committed(partition) for partition in assigned]
+            if not self._settings.overlap_records or not assigned:
+                return
             starts = await self._consumer.beginning_offsets(assigned)
             for partition in assigned:
                 committed = await self._consumer.committed(partition)
@@ -125,7 +135,12 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is un
     async def _poll(self, seconds: float, most: int) -> Batch:
         await self._ask()
         # While a rebalance goes on, getmany waits for its end.
-        return await self._answer(self._consumer.getmany(timeout_ms=int(seconds * 1000), max_records=most), JOIN)
+        polling = self._consumer.getmany(timeout_ms=int(seconds * 1000), max_records=most)
+        found: Batch = await self._answer(polling, JOIN)
+        if not self._has_place:
+            generation = self._settings.generation
+            raise NoPlace(f"it was not switched to: stop all sinks, bluflow generation switch {generation}")
+        return found
 
     async def _ask(self) -> None:
         """Look at the topic's end from time to time: polling alone never says that Kafka is away."""

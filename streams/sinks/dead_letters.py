@@ -22,7 +22,7 @@ class DeadLetter(NamedTuple):
     detail: str
 
 
-async def deliver(broker: str, topic: str, stage: str, letters: Sequence[DeadLetter]) -> None:
+async def deliver(broker: str, topic: str, stage: str, letters: Sequence[DeadLetter], generation: str = "") -> None:
     """Return once Kafka has them all. Raises KafkaError or TimeoutError; then some may be there, none is lost.
 
     Dead letters are rare: a producer is made for them when they come, rather than kept and minded.
@@ -40,6 +40,7 @@ async def deliver(broker: str, topic: str, stage: str, letters: Sequence[DeadLet
                     origin=f"{letter.record.topic}:{letter.record.partition}:{letter.record.offset}",
                     time=letter.record.timestamp,  # not now(): a letter that comes twice is the same
                     headers=letter.record.headers,
+                    generation=generation,
                 ),
             )
             for letter in letters

@@ -13,7 +13,7 @@ from runtime.logs import origin
 from schemas.topics import DEAD_LETTERS
 from streams.sinks import metrics
 from streams.sinks.condition import Condition, log
-from streams.sinks.consumer import Batch, Member
+from streams.sinks.consumer import Batch, Member, NoPlace
 from streams.sinks.dead_letters import DeadLetter, deliver
 from streams.sinks.settings import SinkSettings
 from streams.sinks.target import Target, Undecodable, write_all_but_rejected
@@ -29,6 +29,7 @@ class Sink(Generic[Item]):
         self._settings = settings
         self._kafka = Condition(f"{target.name}: Kafka at {settings.broker}", problem=f"{target.name}: not started yet")
         self._store = Condition(f"{target.name}: store")
+        self._generation = Condition(f"{target.name}: generation {settings.generation}")
         upkeep = f"{target.name}: upkeep of the store"
         self._upkeep = Condition(upkeep, problem=f"{upkeep}: not looked yet whether it is there")
         # Held from the first write of a batch to its commit: whoever holds it may cancel us without leaving a half.
@@ -38,7 +39,7 @@ class Sink(Generic[Item]):
     @property
     def problem(self) -> str | None:
         """What keeps this sink from working, None if nothing does."""
-        return self._kafka.problem or self._store.problem or self._upkeep.problem
+        return self._kafka.problem or self._generation.problem or self._store.problem or self._upkeep.problem
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then finish the batch in hand, commit it and leave."""
@@ -64,11 +65,14 @@ class Sink(Generic[Item]):
                     await self._consume(member)
             except (KafkaError, OSError, TimeoutError) as error:
                 delay = self._kafka.fails(f"{type(error).__name__} {error}".strip())
+            except NoPlace as error:
+                delay = self._generation.fails(str(error))
             await asyncio.sleep(delay)
 
     async def _consume(self, member: Member) -> None:
         while True:
             batch = await member.gather()
+            self._generation.works()
             try:
                 if batch:
                     async with self._in_hand:
@@ -111,8 +115,8 @@ class Sink(Generic[Item]):
             metrics.WRITTEN.labels(name).inc(len(taken) - len(rejected))
             metrics.LAST_WRITE.labels(name).set(time.time())
         if letters:
-            topic = DEAD_LETTERS.full_name(self._settings.topic_prefix)
-            await deliver(self._settings.broker, topic, name, letters)
+            settings = self._settings
+            await deliver(settings.broker, settings.topic(DEAD_LETTERS), name, letters, settings.generation)
             for letter in letters:
                 metrics.DEAD_LETTERS.labels(name, letter.reason).inc()
             first = letters[0].record

@@ -8,13 +8,14 @@ from schemas.registry import Entry, Limit, Placement, Registry
 from tests.api.fakes import OTHER, SENSOR
 
 NOBODY = Registry()
-HERE = Position(digest(NOBODY), ((5, 9), (3, 4)))
+TOPICS = ("latest", "gateways")
+HERE = Position(digest(NOBODY, TOPICS), ((5, 9), (3, 4)))
 
 
 def test_it_is_made_of_the_followed_partitions_in_order() -> None:
     offsets = {("gateways", 1): 4, ("latest", 1): 9, ("clock", 0): 77, ("gateways", 0): 3, ("latest", 0): 5}
     given = {TopicPartition(*place): offset for place, offset in offsets.items()}
-    assert position_of(given, ("latest", "gateways"), NOBODY) == HERE
+    assert position_of(given, TOPICS, NOBODY) == HERE
 
 
 def test_an_id_comes_back_as_it_was() -> None:
@@ -35,7 +36,7 @@ def test_what_is_no_id_of_ours_is_none(text: str) -> None:
         (HERE._replace(offsets=((6, 9), (3, 4))), True),  # the log lost its end
         (HERE._replace(offsets=((5,), (3, 4))), True),  # the topic has more partitions now
         (HERE._replace(offsets=((5, 9),)), True),
-        (HERE._replace(registry=b"other"), True),
+        (HERE._replace(world=b"other"), True),
     ],
 )
 def test_who_can_be_resumed(seen: Position, ahead: bool) -> None:
@@ -47,6 +48,13 @@ def test_a_registry_is_told_from_another_by_what_it_says() -> None:
         entries = [Entry(SENSOR, name, (Placement(0, "Kitchen"),), limits={"humidity": Limit(1, None)}), Entry(OTHER)]
         return Registry(reversed(entries) if reverse else entries)
 
-    assert digest(registry()) == digest(registry(reverse=True))
-    assert digest(registry()) != digest(registry(name="Freezer"))
-    assert digest(registry()) != digest(NOBODY)
+    assert digest(registry(), TOPICS) == digest(registry(reverse=True), TOPICS)
+    assert digest(registry(), TOPICS) != digest(registry(name="Freezer"), TOPICS)
+    assert digest(registry(), TOPICS) != digest(NOBODY, TOPICS)
+
+
+def test_topics_of_another_generation_are_another_place_however_far_they_reach() -> None:
+    far = {TopicPartition(f"{topic}.g2", number): 1000 for topic in TOPICS for number in range(2)}
+    there = position_of(far, ("latest.g2", "gateways.g2"), NOBODY)
+    assert HERE.is_ahead_of(there)
+    assert there.is_ahead_of(HERE)

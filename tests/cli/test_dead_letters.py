@@ -35,9 +35,9 @@ class Letters:
         settings = {"BROKER": self._broker, "BLUFLOW_TOPIC_PREFIX": self._prefix, **env}
         return bluflow("dead-letters", *arguments, folder=self._folder, **settings)
 
-    def told(self, *arguments: str) -> dict[str, Any]:
+    def told(self, *arguments: str, **env: str) -> dict[str, Any]:
         """What it prints as JSON; it has to end well."""
-        done = self.run(*arguments, "--json")
+        done = self.run(*arguments, "--json", **env)
         assert (done.returncode, done.stderr) == (0, "")
         return dict(json.loads(done.stdout))
 
@@ -57,6 +57,20 @@ def decode_letter(offset: int, reason: str = "bad_json", value: bytes = b"{") ->
             stage="decode", reason=reason, origin=origin, time=T0 + offset, headers=frame.headers(), detail="column 2"
         ),
     )
+
+
+async def test_what_another_generation_buried_is_not_told(letters: Letters) -> None:
+    def letter(stage: str, generation: str) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
+        headers = dead_letter_headers(stage=stage, reason="r", origin="raw:0:1", time=T0, generation=generation)
+        return b"k", b"v", headers
+
+    stages = ("bridge", "decode", "track", "history", "aggregates", "archive")
+    await letters.write(*(letter(stage, generation) for stage in stages for generation in ("", "g2")))
+    for generation in ("", "g2", "g3"):
+        told = letters.told("list", BLUFLOW_GENERATION=generation)["counts"]
+        everybodys = {"archive", "bridge"}
+        assert {each["stage"] for each in told} == (everybodys if generation == "g3" else set(stages))
+        assert {each["letters"] for each in told} == {1}
 
 
 async def test_they_are_counted_by_stage_and_reason_and_the_newest_are_shown(letters: Letters) -> None:

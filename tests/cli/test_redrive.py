@@ -208,6 +208,18 @@ def test_what_cannot_go_back_says_why(facts: dict[str, Any], value: bytes, why: 
     assert why in stays
 
 
+def test_a_sinks_letter_goes_back_within_its_generation() -> None:
+    class Record:
+        partition, offset, timestamp, key, value = 0, 3, T0, None, b"x"
+        headers = dead_letter_headers(stage="history", reason="rejected", origin="x.readings.v1.g2:1:2", time=T0)
+
+    letter = Letter.from_record(Record())
+    back = redriven(letter, "letters", {}, "x.", "g2")
+    assert isinstance(back, Redriven)
+    assert back.topic == "x.readings.v1.g2"
+    assert isinstance(redriven(letter, "letters", {}, "x."), str)
+
+
 def test_bad_words_are_one_line(stack: Stack) -> None:
     stack.keys.write_text("7c:c6:b6:01:02:03: 0123\n")
     done = stack.run("redrive")
