@@ -62,12 +62,13 @@ for (index = 0; index < RECENT; index = index + 1) {
 
 // False if it could not be sent; an exception would end the script.
 function emit(data) {
+  var done = true;
   try {
     Shelly.emitEvent(EVENT, data);
   } catch (error) {
-    return false;
+    done = false;
   }
-  return true;
+  return done;
 }
 
 // One event with the longest waiting. While MQTT is away they wait here: the firmware would keep five messages at most.
@@ -140,7 +141,7 @@ function hear(event, result) {
   }
 }
 
-// Bluetooth may be off, or another scan stopped ours: tried again with each heartbeat.
+// Bluetooth may be off, or another scan stopped ours: it is tried again with each heartbeat.
 function scan() {
   try {
     BLE.Scanner.Start({
@@ -150,7 +151,7 @@ function scan() {
       window_ms: WINDOW_MS
     });
   } catch (error) {
-    return;
+    print("bluflow: no scan");
   }
 }
 

@@ -1,8 +1,8 @@
 """What the gateway's interpreter can read: a check of tokens, since nobody has that interpreter at hand.
 
-Shelly's language reference (gen2/Scripts/LanguageReference): a modified Espruino; supported are global variables, `let`
-and `var`, functions, String, Number, Array, Math, Date, Object.keys and exceptions; not supported are hoisting, classes,
-promises and async functions. What that page does not name is refused here too, so that no doubt is left.
+Shelly's language reference (gen2/Scripts/LanguageReference): a modified Espruino; supported are global `let` and `var`,
+functions, String, Number, Array, Math, Date, Object.keys and exceptions; not supported are hoisting, classes, promises
+and async functions. What that page does not name is refused here too, so that no doubt is left.
 """
 
 import re
@@ -17,8 +17,8 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _WORDS = set(
-    "var function return if else for while do break continue switch case default true false null undefined typeof new "
-    "delete try catch throw in this".split()
+    """var function return if else for while do break continue switch case default true false null undefined typeof new
+    delete try catch throw in this""".split()  # noqa: SIM905  a list would be forty lines
 )
 # What the script may reach for, and the page of gen2/Scripts/APIs that documents it.
 _GLOBALS = {
@@ -28,6 +28,7 @@ _GLOBALS = {
     "MQTT": "MQTT",
     "Timer": "Timer",
     "btoh": "Utilities",
+    "print": "language",
     "Math": "language",
     "JSON": "language",
 }

@@ -8,6 +8,7 @@ import pytest
 
 from schemas.frame import Frame
 from shelly.envelopes import notify_event
+from shelly.setup.script import device_code
 from streams.formats import decode_frame
 from streams.formats.bluflow import heartbeat
 from tests.shelly.device import SCRIPT, Step, Told, adv, run
@@ -158,6 +159,23 @@ def test_the_script_uses_nothing_that_the_interpreter_lacks() -> None:
     assert faults(CODE) == []
 
 
+def test_what_setup_puts_on_the_gateway_does_the_same_with_its_own_scan_times(tmp_path: Path) -> None:
+    script = tmp_path / "device.js"
+    script.write_text(device_code(320, 60))
+    assert faults(script.read_text()) == []
+    assert "//" not in script.read_text()
+    steps = (*(adv(6000 + n * 150, MAC, HT) for n in range(6)), end(66_000))
+    short, long = run(*steps, script=script), run(*steps)
+    assert short.events == long.events
+    assert short.starts == [{"duration_ms": -1, "active": False, "interval_ms": 320, "window_ms": 60}]
+
+
+@pytest.mark.parametrize(("interval", "window"), [(200, 101), (50, 60), (200, 5), (20_000, 50)])
+def test_scan_times_that_the_firmware_would_not_keep_are_refused(interval: int, window: int) -> None:
+    with pytest.raises(ValueError, match="the window must be"):
+        device_code(interval, window)
+
+
 @pytest.mark.parametrize(
     "code",
     [
@@ -191,8 +209,12 @@ def test_the_check_of_the_language_finds(code: str) -> None:
 
 def frames(told: Told) -> list[Frame]:
     """The events as they come out on MQTT."""
-    written = [notify_event("shellypro2-1", BOOT + event["at"], event["name"], event["data"]) for event in told.events]
-    return [Frame(topic, payload, BOOT + event["at"]) for (topic, payload), event in zip(written, told.events)]
+    found = []
+    for event in told.events:
+        at = BOOT + event["at"]
+        topic, payload = notify_event("shellypro2-1", at, event["name"], event["data"])
+        found.append(Frame(topic, payload, at))
+    return found
 
 
 def good_vectors() -> list[dict[str, Any]]:
@@ -201,9 +223,11 @@ def good_vectors() -> list[dict[str, Any]]:
 
 def test_every_published_packet_comes_through_to_our_decoder_bit_for_bit() -> None:
     vectors = good_vectors()
-    steps = [adv(6000 + n * 100, f"02:00:00:00:{n >> 8:02x}:{n & 255:02x}", vector["service_data_hex"], rssi=-40 - n % 60)
-             for n, vector in enumerate(vectors)]  # fmt: skip
-    macs = {step["adv"]["addr"]: vector for step, vector in zip(steps, vectors)}
+    macs = {f"02:00:00:00:{n >> 8:02x}:{n & 255:02x}": vector for n, vector in enumerate(vectors)}
+    steps = [
+        adv(6000 + n * 100, mac, vector["service_data_hex"], rssi=-40 - n % 60)
+        for n, (mac, vector) in enumerate(macs.items())
+    ]
     told = run(*steps, end(6000 + len(steps) * 100 + 5000))
     decoded = [decode_frame(frame, {}) for frame in frames(told)]
     found = {a.sensor: a for one in decoded for a in one.advertisements}
