@@ -90,7 +90,7 @@ def setup(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     _refuse_contradictions(tls=tls, ca=ca, user=user, password_file=password_file, native=native, close_rpc=close_rpc)
-    password = secret(password_file, f"password of the MQTT user {user}") if user is not None else None
+    password = None if user is None else secret(password_file, f"password of the MQTT user {user}", "--password-file")
     broker = Broker(server, tls, user, password, certificate(ca) if ca else None)
     wanted = Wanted(broker, code, macs, time_server, close_rpc)
 

@@ -18,6 +18,7 @@ from shelly.setup.device import Device, identify, look, methods_of
 from shelly.setup.usable import refuse_unusable
 
 Result = TypeVar("Result")
+ADMIN_PASSWORD = "--admin-password-file"  # noqa: S105  the option's name
 _CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 
 
@@ -43,18 +44,18 @@ async def opened(
     async with Rpc(address, patience=patience) as rpc:
         identity = await identify(rpc)
     refuse_unusable(identity, any_firmware=any_firmware)
-    password = secret(password_file, f"password of {identity.id}") if identity.protected else None
+    password = secret(password_file, f"password of {identity.id}", ADMIN_PASSWORD) if identity.protected else None
     async with Rpc(address, password, patience=patience) as rpc:
         methods = await methods_of(rpc)
         refuse_unusable(identity, methods, native=native, any_firmware=any_firmware)
         yield rpc, await look(rpc, identity, methods)
 
 
-def secret(file: Path | None, what: str) -> str:
+def secret(file: Path | None, what: str, option: str) -> str:
     """A password from a file, else from a prompt; never from the command line. Raises Unusable."""
     if file is None:
         if not sys.stdin.isatty():
-            raise Unusable(f"the {what} is needed: name a file that holds it (see --help)")
+            raise Unusable(f"the {what} is needed: name a file that holds it with {option}")
         return str(typer.prompt(what, hide_input=True, err=True))
     text = _read(file).strip("\r\n")
     if not text:

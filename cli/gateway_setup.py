@@ -1,6 +1,5 @@
 """Set a gateway up, or back: plan, do, reboot, look again. The exit code is 1 if readings would still suffer."""
 
-import time
 from collections.abc import Sequence
 
 import typer
@@ -10,9 +9,8 @@ from cli.gateway_shown import findings_text, steps_text
 from cli.unusable import Unusable
 from runtime.settings import Settings, load
 from shelly.rpc.client import Rpc
-from shelly.setup.apply import apply, finds_its_broker, needs_reboot, reboot
-from shelly.setup.check import findings
-from shelly.setup.device import Device, look
+from shelly.setup.apply import apply, needs_reboot, reboot, settled
+from shelly.setup.device import Device
 from shelly.setup.memory import Before, keep, memory_file, recall
 from shelly.setup.plan import Step, plan
 from shelly.setup.restore import cannot_undo, undo
@@ -27,7 +25,8 @@ async def set_up(rpc: Rpc, device: Device, wanted: Wanted, *, dry_run: bool, yes
     file = memory_file(load(Settings).data, device.identity.id)
     memory = recall(file)
     steps = plan(device, wanted, memory)
-    if _shown(device, steps) and not dry_run:
+    do = _shown(device, steps) and not dry_run
+    if do:
         if memory.before is None:
             memory.before = Before.of(device)
             keep(file, memory)
@@ -37,8 +36,15 @@ async def set_up(rpc: Rpc, device: Device, wanted: Wanted, *, dry_run: bool, yes
         keep(file, memory)
         if not await _rebooted(rpc, yes):
             return 1
-        await finds_its_broker(rpc)
-    return 0 if dry_run else await _look_again(rpc, device, wanted)
+    if dry_run:
+        return 0
+    found = await settled(rpc, device, wanted.code or device_code(), wait=do)
+    if found:
+        typer.echo(findings_text(found))
+    serious = any(finding.serious for finding in found)
+    if not serious:
+        typer.echo("it is connected to its MQTT broker; a reading comes with each sensor's next beacon")
+    return int(serious)
 
 
 async def set_back(rpc: Rpc, device: Device, *, dry_run: bool, yes: bool) -> int:
@@ -82,15 +88,3 @@ async def _rebooted(rpc: Rpc, yes: bool) -> bool:
     await reboot(rpc)
     typer.echo("it is back")
     return True
-
-
-async def _look_again(rpc: Rpc, device: Device, wanted: Wanted) -> int:
-    """What is still wrong."""
-    now = await look(rpc, device.identity, device.methods)
-    found = findings(now, time.time(), wanted.code or device_code(), any_firmware=True)
-    if found:
-        typer.echo(findings_text(found))
-    serious = any(finding.serious for finding in found)
-    if not serious:
-        typer.echo("it is connected to its MQTT broker; readings follow within a minute of each sensor's next beacon")
-    return int(serious)

@@ -1,16 +1,19 @@
 """Doing the steps, and the reboot."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from shelly.rpc.client import Rpc
 from shelly.rpc.errors import GatewayError
+from shelly.setup.check import Finding, findings
+from shelly.setup.device import Device, look
 from shelly.setup.native import pair
 from shelly.setup.plan import NEW_SCRIPT, Step
 
 _POLL = 1.0  # seconds
 _BOOT = 90.0  # seconds until a gateway must have come back
-_CONNECT = 45.0  # seconds until it must have found its MQTT broker
+_SETTLE = 45.0  # seconds until it must have its time, its MQTT broker and its script
 
 
 async def apply(rpc: Rpc, steps: Sequence[Step], tell: Callable[[str], None]) -> None:
@@ -47,13 +50,17 @@ async def reboot(rpc: Rpc) -> None:
         raise GatewayError(f"{rpc.address}: it has not come back after its reboot; look at it, then run this again")
 
 
-async def finds_its_broker(rpc: Rpc) -> bool:
-    """Whether it is connected to MQTT, now or in a while."""
+async def settled(rpc: Rpc, device: Device, code: str, *, wait: bool) -> list[Finding]:
+    """What is wrong with it now; with `wait`, once nothing serious is, or no longer can be expected to pass."""
+    found: list[Finding] = []
 
-    async def connected() -> bool:
-        return (await rpc.call("MQTT.GetStatus")).get("connected") is True
+    async def is_well() -> bool:
+        now = await look(rpc, device.identity, device.methods)
+        found[:] = findings(now, time.time(), code, any_firmware=True)  # who set it up has judged the firmware
+        return not any(finding.serious for finding in found)
 
-    return await _until(connected, _CONNECT)
+    await _until(is_well, _SETTLE if wait else 0.0)
+    return found
 
 
 async def _uptime(rpc: Rpc) -> float:

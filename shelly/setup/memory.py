@@ -103,9 +103,7 @@ def keep(file: Path, memory: Memory) -> None:
             opened.write(text)
         new.replace(file)
     except OSError as error:
-        raise GatewayError(
-            f"{file} cannot be written ({error.strerror}): nothing was changed on the gateway"
-        ) from error
+        raise GatewayError(f"{file} cannot be written ({error.strerror}): make it so, then run this again") from error
 
 
 def _sha256(text: str) -> str:

@@ -78,11 +78,11 @@ def script_steps(present: Script | None, code: str, *, enable: bool = True, runn
     """The script has this code, starts with the gateway or not, runs or not."""
     if present is None:
         calls = (Call("Script.Create", {"name": NAME}), *_put(NEW_SCRIPT, code), *_state(NEW_SCRIPT, enable, running))
-        return [Step(f"script {NAME}: put it there ({len(code.encode())} bytes) and start it", calls)]
+        return [Step(f"script {NAME}: put it there ({len(code)} bytes){' and start it' if running else ''}", calls)]
     if present.code != code:
         stop = (Call("Script.Stop", {"id": present.id}),) if present.running else ()
         calls = (*stop, *_put(present.id, code), *_state(present.id, enable, running))
-        return [Step(f"script {NAME}: replace its code ({len(code.encode())} bytes)", calls)]
+        return [Step(f"script {NAME}: replace its code ({len(code)} bytes)", calls)]
     steps = []
     if present.enable != enable:
         call = Call("Script.SetConfig", {"id": present.id, "config": {"enable": enable}})

@@ -18,7 +18,7 @@ _TOUCHED: dict[str, tuple[tuple[str, ...], ...]] = {
 
 def undo(device: Device, before: Before) -> list[Step]:
     """The steps in their order; empty if it is as it was."""
-    config = {name: _part(getattr(before, name), paths) for name, paths in _TOUCHED.items()}
+    config = {name: _part(getattr(before, name), getattr(device, name), paths) for name, paths in _TOUCHED.items()}
     return [*_script(device, before), *_native(device, before), *config_steps(device, config), *_ca(device, before)]
 
 
@@ -56,15 +56,13 @@ def _ca(device: Device, before: Before) -> list[Step]:
     return [Step("TLS: take the authority's certificate away", (Call("Shelly.PutUserCA", {"data": None}),))]
 
 
-def _part(config: dict[str, Any], paths: tuple[tuple[str, ...], ...]) -> dict[str, Any]:
-    """The touched keys that it had, nested as they were."""
+def _part(before: dict[str, Any], now: dict[str, Any], paths: tuple[tuple[str, ...], ...]) -> dict[str, Any]:
+    """The touched keys, nested, as they were; without those that a firmware update has taken away since."""
     part: dict[str, Any] = {}
-    for path in paths:
-        source, target = config, part
-        for key in path[:-1]:
-            inner = source.get(key)
-            source = inner if isinstance(inner, dict) else {}
-            target = target.setdefault(key, {})
-        if path[-1] in source:
-            target[path[-1]] = source[path[-1]]
+    for *above, last in paths:
+        source, present, target = before, now, part
+        for key in above:
+            source, present, target = source.get(key) or {}, present.get(key) or {}, target.setdefault(key, {})
+        if last in source and last in present:
+            target[last] = source[last]
     return part

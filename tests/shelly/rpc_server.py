@@ -21,6 +21,7 @@ from typing import Any
 INVALID, EXISTS, EXHAUSTED, PRECONDITION, NO_HANDLER = -103, -106, -108, -109, 404
 _LARGEST_REQUEST = 3072  # Mongoose OS's buffer
 _OPEN = "Shelly.GetDeviceInfo"
+_SNTP = 0.5  # seconds after its start until it knows the time
 Json = dict[str, Any]
 
 
@@ -119,8 +120,8 @@ class StandInGateway:
         return self._set(self.sys, config, needs=False)
 
     def _Sys_GetStatus(self) -> Json:
-        now = time.time() + self.clock_ahead if self.has_time else None
         uptime = time.monotonic() - self.started
+        now = time.time() + self.clock_ahead if self.has_time and uptime > _SNTP else None
         return {"mac": "A8032ABE54DC", "restart_required": self.restart_required, "unixtime": now, "uptime": uptime}
 
     def _BLE_GetConfig(self) -> Json:

@@ -33,7 +33,7 @@ def test_a_password_that_nobody_gave(person: Person, gateway: StandInGateway, co
     gateway.password = ADMIN
     done = person.run(*command)
     assert done.code == 2
-    assert f"the password of {gateway.id} is needed" in one_line(done.err)
+    assert f"the password of {gateway.id} is needed: name a file that holds it with --admin" in one_line(done.err)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])

@@ -127,7 +127,7 @@ def test_a_gateway_without_a_time_server_gets_one_and_another_s_is_left(
 def test_a_broker_that_refuses_is_told_with_what_to_look_at(
     person: Person, gateway: StandInGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shelly.setup.apply._CONNECT", 0.0)
+    monkeypatch.setattr("shelly.setup.apply._SETTLE", 0.0)
     gateway.accepts = lambda mqtt: mqtt["pass"] == "another"
     done = person.set_up("--user", "gw", "--password-file", person.file("pw", SECRET))
     assert done.code == 1
@@ -179,6 +179,15 @@ def test_restore_brings_an_earlier_script_back(person: Person, gateway: StandInG
     assert (
         gateway.scripts[number] | {"code": "print(1);\n", "enable": False, "running": False} == gateway.scripts[number]
     )
+
+
+def test_restore_after_a_firmware_update_does_not_write_what_is_gone(person: Person, gateway: StandInGateway) -> None:
+    person.set_up()
+    gateway.firmware = "2.0.0"
+    del gateway.ble["enable"]
+    done = person.run("restore", "--yes")
+    assert done.code == 0, done
+    assert gateway.mqtt["enable"] is False
 
 
 def test_restore_says_what_it_cannot_know(person: Person, gateway: StandInGateway) -> None:
