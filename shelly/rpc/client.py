@@ -24,9 +24,8 @@ class Rpc:
 
     def __init__(self, address: str, password: str | None = None, *, patience: float = 10.0) -> None:
         self.address = check_address(address)
-        self._has_password, self._number, self._patience = password is not None, 0, patience
+        self._password, self._number, self._patience = password, 0, patience
         self._client = httpx.AsyncClient(
-            auth=None if password is None else httpx.DigestAuth(USER, password),
             timeout=patience,
             trust_env=False,  # a gateway is in the local network: no proxy leads there
             verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # it speaks plain HTTP: no authority is loaded for nothing
@@ -48,7 +47,7 @@ class Rpc:
         frame = {"id": self._number, "src": "bluflow", "method": method, "params": params or {}}
         try:
             response = await self._client.post(
-                f"http://{self.address}/rpc", json=frame, timeout=patience or self._patience
+                f"http://{self.address}/rpc", json=frame, auth=self._auth(), timeout=patience or self._patience
             )
         except httpx.TimeoutException as error:
             if isinstance(error, httpx.ConnectTimeout):
@@ -60,13 +59,19 @@ class Rpc:
             raise GatewayError(f"{self.address}: {method} broke off ({type(error).__name__}); try again") from error
         return self._result(method, response)
 
+    def _auth(self) -> httpx.Auth:
+        """Anew for each call: before firmware 2.0 a challenge can be answered once only."""
+        return httpx.Auth() if self._password is None else httpx.DigestAuth(USER, self._password)
+
     def _result(self, method: str, response: httpx.Response) -> dict[str, Any]:
         if response.status_code == _UNAUTHORIZED:
             raise GatewayError(
                 f"{self.address}: wrong password for the gateway's user {USER}"
-                if self._has_password
+                if self._password is not None
                 else f"{self.address}: the gateway asks for its password: name a file with --admin-password-file"
             )
+        if response.headers.get("Location", "").startswith("https:"):
+            raise GatewayError(f"{self.address}: answers by HTTPS alone; switch Enhanced Security off for the set-up")
         try:
             answer = response.json()
         except ValueError:

@@ -21,7 +21,7 @@ from typing import Any
 INVALID, EXISTS, EXHAUSTED, PRECONDITION, NO_HANDLER = -103, -106, -108, -109, 404
 _LARGEST_REQUEST = 3072  # Mongoose OS's buffer
 _OPEN = "Shelly.GetDeviceInfo"
-_SNTP = 0.5  # seconds after its start until it knows the time
+_SNTP = 0.2  # seconds after its start until it knows the time
 Json = dict[str, Any]
 
 
@@ -59,6 +59,7 @@ class StandInGateway:
         self.has_time = True
         self.lacks: set[str] = set()
         self.calls: list[tuple[str, Json]] = []
+        self.refused_logins = 0
         self.reboots = 0
         self.away_until = 0.0
         self.started = time.monotonic() - 1000
@@ -101,7 +102,7 @@ class StandInGateway:
 
     def _Shelly_Reboot(self, delay_ms: int = 1000) -> None:
         self.reboots += 1
-        self.away_until = time.monotonic() + 0.3  # shorter than a real one's seconds
+        self.away_until = time.monotonic() + 0.1  # shorter than a real one's seconds
         self.started = self.away_until
         self._boot()
 
@@ -269,7 +270,7 @@ class StandInGateway:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     gateway: StandInGateway
-    nonces: set[str]
+    nonces: dict[str, int]  # -> how often it was used
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -296,8 +297,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _authorized(self) -> bool:
         given = dict(re.findall(r'(\w+)="?([^",]+)"?', self.headers.get("Authorization", "")))
-        if given.get("nonce") not in self.nonces or given.get("algorithm") != "SHA-256":
+        if not given:
             return False
+        used = self.nonces.get(given.get("nonce", ""))
+        # before 2.0 each request needs a challenge of its own, since then a nonce serves again with a higher nc
+        fresh = used is not None and int(given.get("nc", "0"), 16) > used and (self.gateway.second or used == 0)
+        if not fresh or given.get("algorithm") != "SHA-256" or not self._knows_password(given):
+            self.gateway.refused_logins += 1
+            return False
+        self.nonces[given["nonce"]] = int(given["nc"], 16)
+        return True
+
+    def _knows_password(self, given: dict[str, str]) -> bool:
         first = _hash(f"admin:{self.gateway.id}:{self.gateway.password}")
         second = _hash(f"POST:{given.get('uri')}")
         parts = (first, given["nonce"], given.get("nc"), given.get("cnonce"), given.get("qop"), second)
@@ -305,7 +316,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _challenge(self) -> None:
         nonce = secrets.token_hex(8)
-        self.nonces.add(nonce)
+        self.nonces[nonce] = 0
         header = f'Digest qop="auth", realm="{self.gateway.id}", nonce="{nonce}", algorithm=SHA-256'
         self._send(401, b"", {"WWW-Authenticate": header})
 
@@ -327,7 +338,7 @@ def _hash(text: str) -> str:
 @contextmanager
 def serving(gateway: StandInGateway, port: int = 0) -> Iterator[str]:
     """The stand-in on 127.0.0.1 while the context lasts; gives host:port."""
-    handler = type("Handler", (_Handler,), {"gateway": gateway, "nonces": set()})
+    handler = type("Handler", (_Handler,), {"gateway": gateway, "nonces": {}})
     server = ThreadingHTTPServer(("127.0.0.1", port), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)

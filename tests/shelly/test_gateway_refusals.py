@@ -92,11 +92,19 @@ def test_a_model_that_cannot_be_a_gateway(
     assert told in one_line(done.err)
 
 
-def test_something_else_than_a_shelly(person: Person) -> None:
+@pytest.mark.parametrize(
+    ("status", "location", "told"),
+    [
+        (200, "", "no Shelly of the second generation or later answers there"),
+        (302, "https://gateway/rpc", "answers by HTTPS alone; switch Enhanced Security off"),
+    ],
+)
+def test_something_else_than_rpc_over_http(person: Person, status: int, location: str, told: str) -> None:
     class Web(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(200)
+            self.send_response(status)
+            self.send_header("Location", location)
             self.send_header("Content-Length", "5")
             self.end_headers()
             self.wfile.write(b"hello")
@@ -114,7 +122,7 @@ def test_something_else_than_a_shelly(person: Person) -> None:
         server.server_close()
         thread.join()
     assert done.code == 2
-    assert "no Shelly of the second generation or later answers there" in one_line(done.err)
+    assert told in one_line(done.err)
 
 
 @pytest.mark.parametrize(
