@@ -52,15 +52,20 @@ async def reboot(rpc: Rpc) -> None:
 
 async def settled(rpc: Rpc, device: Device, code: str, *, wait: bool) -> list[Finding]:
     """What is wrong with it now; with `wait`, once nothing serious is, or no longer can be expected to pass."""
-    found: list[Finding] = []
+
+    async def found() -> list[Finding]:
+        now = await look(rpc, device.identity, device.methods)
+        return findings(now, time.time(), code, any_firmware=True)  # who set it up has judged the firmware
 
     async def is_well() -> bool:
-        now = await look(rpc, device.identity, device.methods)
-        found[:] = findings(now, time.time(), code, any_firmware=True)  # who set it up has judged the firmware
-        return not any(finding.serious for finding in found)
+        try:
+            return not any(finding.serious for finding in await found())
+        except GatewayError:  # it may still be starting
+            return False
 
-    await _until(is_well, _SETTLE if wait else 0.0)
-    return found
+    if wait:
+        await _until(is_well, _SETTLE)
+    return await found()
 
 
 async def _uptime(rpc: Rpc) -> float:

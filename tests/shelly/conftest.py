@@ -8,7 +8,8 @@ import pytest
 
 from tests.cli.processes import environment
 from tests.shelly.gateways import Person
-from tests.shelly.rpc_server import StandInGateway, serving
+from tests.shelly.rpc_server import serving
+from tests.shelly.stand_in_gateway import StandInGateway
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.commands import run_command
-from tests.shelly.rpc_server import StandInGateway
+from tests.shelly.stand_in_gateway import StandInGateway
 
 SECRET, ADMIN = "mqtt-Secret-1", "admin-Secret-2"
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\nAAAA\n-----END CERTIFICATE-----\n"

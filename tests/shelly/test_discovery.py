@@ -8,7 +8,8 @@ from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from shelly.rpc.discovery import SERVICE, ask, browse
 from tests.shelly.gateways import Person
-from tests.shelly.rpc_server import StandInGateway, serving
+from tests.shelly.rpc_server import serving
+from tests.shelly.stand_in_gateway import StandInGateway
 
 LOOPBACK = ["127.0.0.1"]
 

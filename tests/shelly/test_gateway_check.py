@@ -8,7 +8,8 @@ import pytest
 
 from tests.shelly.device import adv, run
 from tests.shelly.gateways import ADMIN, Person
-from tests.shelly.rpc_server import StandInGateway, serving
+from tests.shelly.rpc_server import serving
+from tests.shelly.stand_in_gateway import StandInGateway
 
 MAC, OTHER, SECRET_MAC = "7c:c6:b6:bd:4c:b5", "7c:c6:b6:00:00:09", "7c:c6:b6:01:02:03"
 HT, ENCRYPTED = "44004e01642e3f45df00", "451aab52a6ba2941ce544bfbd366ce74a710"

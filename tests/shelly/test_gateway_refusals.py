@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 
 from tests.shelly.gateways import ADMIN, PEM, SECRET, Person
-from tests.shelly.rpc_server import StandInGateway
+from tests.shelly.stand_in_gateway import StandInGateway
 
 COMMANDS = [("setup", "--mqtt", "mqtt://b:1883", "--yes"), ("check",), ("restore",), ("sensors", "--seconds", "0")]
 

@@ -8,7 +8,7 @@ import pytest
 
 from shelly.setup.script import device_code
 from tests.shelly.gateways import ADMIN, PEM, SECRET, Person
-from tests.shelly.rpc_server import StandInGateway
+from tests.shelly.stand_in_gateway import StandInGateway
 
 
 def test_a_boxed_gateway_is_set_up_with_one_command(person: Person, gateway: StandInGateway) -> None:
