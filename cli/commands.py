@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from cli.config import config
 from cli.dead_letters import dead_letters
 from cli.decode import decode
+from cli.gateway import gateway
 from cli.generation import generation
 from cli.replay import replay
 from cli.run import run
@@ -30,6 +31,7 @@ for command in (run, simulate, decode, replay, topics, config):
 app.add_typer(sensors)
 app.add_typer(dead_letters)
 app.add_typer(generation)
+app.add_typer(gateway)
 
 
 def _version(asked: bool) -> None:

@@ -55,13 +55,14 @@ def _simulated(stack: Stack) -> str:
 
 
 def _how_to_connect(stack: Stack) -> str:
-    where = "Settings > MQTT of the gateway"
+    command = "bluflow gateway setup <its address> --mqtt mqtt://"
     if not stack.embedded_mqtt:
-        return f"point them at the MQTT broker {stack.mqtt}: {where}"
+        return f"{command}{stack.mqtt} (--user, --password-file, tls:// as that broker asks)"
     if not stack.run.lan:
         return "reach this machine only with `bluflow run --lan`"
     host = stack.mqtt_host if stack.mqtt_host not in {"0.0.0.0", "::"} else _address_of_this_machine()  # noqa: S104
-    return f"{where}: {host}:{stack.run.mqtt_port}, user {stack.run.mqtt_user}, password in {stack.password_file}"
+    login = f"--user {stack.run.mqtt_user} --password-file {stack.password_file}"
+    return f"{command}{host}:{stack.run.mqtt_port} {login}"
 
 
 def _address_of_this_machine() -> str:

@@ -4,6 +4,8 @@ set -euo pipefail
 missing=()
 [ -x /usr/sbin/mosquitto ] || missing+=(mosquitto)
 [ -x /usr/bin/chromium ] || missing+=(chromium)
+# runs the gateway's script in the tests
+command -v node >/dev/null || missing+=(nodejs)
 # the fault suite's Kafka broker, and what fetches it
 [ -x /usr/bin/java ] || missing+=(openjdk-17-jre-headless)
 [ -x /usr/bin/mvn ] || missing+=(maven)

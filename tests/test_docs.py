@@ -69,6 +69,19 @@ def test_every_reason_of_a_dead_letter_is_explained() -> None:
     assert explained == {*REASONS, *elsewhere}
 
 
+def test_every_option_in_the_gateway_s_document_is_one_and_none_is_missing() -> None:
+    import typer.main
+
+    from cli.gateway import gateway
+
+    commands = typer.main.get_group(gateway).commands
+    options = {name for command in commands.values() for option in command.params for name in option.opts}
+    text = (ROOT / "docs" / "gateway.md").read_text()
+    named = set(re.findall(r"--[a-z][a-z-]+", text)) - {"--lan"}  # of `bluflow run`
+    assert named == {name for name in options if name.startswith("--")} - {"--help"}
+    assert set(re.findall(r"bluflow gateway ([a-z]+)", text)) <= set(commands)
+
+
 @pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"])
 def test_links_of_a_document_lead_somewhere(document: str) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / document).read_text()):

@@ -78,7 +78,7 @@ def test_the_password_is_private_kept_and_never_shown(stack: Stack) -> None:
         assert password not in repr((service.command, service.env))
     shown = overview(stack, [])
     assert password not in shown
-    assert re.search(rf"user bluflow, password in {stack.password_file}", shown)
+    assert re.search(rf"gateway setup .* --user bluflow --password-file {stack.password_file}", shown)
 
 
 def test_without_lan_only_this_machine_is_served(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""How gateways are found and spoken with: mDNS, and RPC over HTTP."""
