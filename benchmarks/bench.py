@@ -21,7 +21,7 @@ class Bench:
     rounds: int = 3
     smoke: bool = False
     quick: bool = False
-    seconds: float = 180
+    seconds: float = 300
 
     def size(self, smoke: int, quick: int, full: int) -> int:
         """How many events, by how much time there is."""

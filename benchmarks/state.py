@@ -62,14 +62,16 @@ def describe(changelog: dict[bytes, bytes]) -> str:
     by_field = {name: mean(part[name] for part in parts) for name in parts[0]}
     rows = [f"| {name} | {size:.0f} |" for name, size in sorted(by_field.items(), key=lambda each: -each[1])]
     percentile = quantiles(sizes, n=100)[98] if len(sizes) > 1 else sizes[0]
-    said = f"{mean(sizes):,.0f} bytes a sensor on average, 99 % have at most {percentile:,.0f}, the largest {max(sizes):,}."
+    said = (
+        f"{mean(sizes):,.0f} bytes a sensor on average, 99 % have at most {percentile:,.0f}, the most {max(sizes):,}."
+    )
     packets = mean(len(state.packets) for state in states)
     cells = mean(sum(len(cells) for widths in state.windows.cells.values() for cells in widths) for state in states)
     return "\n".join(
         [
             f"{said} A sensor has {packets:.1f} packets and {cells:.1f} window cells.",
             "",
-            "| field | bytes, mean |",
+            "|  | bytes, mean |",
             "|---|---|",
             *rows,
         ]

@@ -46,7 +46,7 @@ def measure(bench: Bench) -> Iterator[str]:
 
 
 def _on(bench: Bench, folder: Path, broker: str, name: str, sensors: int) -> str:
-    count = bench.size(3_000, 200_000, 1_000_000)
+    count = bench.size(3_000, 100_000, 1_000_000)
     if name == "noida-db":
         count = min(count, MOST_EMBEDDED)
     backlog = asyncio.run(load(broker, "backlog", count, sensors))
