@@ -1,7 +1,7 @@
 """The gate against slow commits: opcodes an event, which no noisy machine can change, and CPU against a reference.
 
-The bounds on opcodes lie a quarter above what was counted when they were set. Whoever makes something cheaper lowers its
-bound; whoever must raise one says why in the commit.
+The bounds on opcodes lie a quarter above what was counted when they were set. Whoever makes something cheaper lowers
+its bound; whoever must raise one says why in the commit.
 """
 
 from collections.abc import Callable
