@@ -4,6 +4,7 @@ Every sensor speaks once a minute and counts its packets; one packet in four is 
 fifth of the advertisements are copies. Three gateways, each with a raw partition of its own, and the clock's ticks.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from shelly.beacon import service_data
 
 PARTITIONS = 4
 GATEWAYS = 3
-START = 1_759_622_400_000  # unix milliseconds
+START = 1_759_622_400_000  # unix milliseconds; a broker's backlog ends now, or its retention would take what is written
 MINUTE, TICK = 60_000, 30_000
 
 Record = tuple[int, bytes, bytes]  # partition, key, value
@@ -39,16 +40,16 @@ def sensor(index: int) -> str:
     return ":".join(text[i : i + 2] for i in range(0, 12, 2))
 
 
-def records(advertisements: int, sensors: int) -> Iterator[Record]:
+def records(advertisements: int, sensors: int, start: int = START) -> Iterator[Record]:
     """The backlog in order of arrival; ticks go into every partition, as decode sends them."""
-    offsets, said, packet, next_tick = [0] * PARTITIONS, 0, 0, START + TICK
+    offsets, said, packet, next_tick = [0] * PARTITIONS, 0, 0, start + TICK
 
     def place(raw_partition: int) -> Coordinate:
         offsets[raw_partition] += 1
         return Coordinate(0, raw_partition, offsets[raw_partition], 0)
 
     while said < advertisements:
-        at = START + packet * MINUTE // sensors
+        at = start + packet * MINUTE // sensors
         while at >= next_tick:
             for raw_partition in range(PARTITIONS):
                 value = encode(Tick(next_tick, place(raw_partition)))
@@ -89,8 +90,10 @@ async def load(broker: str, topic: str, advertisements: int, sensors: int) -> Ba
     await producer.start()
     batches = [producer.create_batch() for _ in range(PARTITIONS)]
     count = heard = packets = 0
+    lasts = advertisements * 4 // 5 * MINUTE // sensors
+    start = (time.time_ns() // 1_000_000 - lasts) // MINUTE * MINUTE
     try:
-        for partition, key, value in records(advertisements, sensors):
+        for partition, key, value in records(advertisements, sensors, start):
             if batches[partition].append(key=key, value=value, timestamp=None) is None:
                 await producer.send_batch(batches[partition], topic, partition=partition)
                 batches[partition] = producer.create_batch()

@@ -68,7 +68,7 @@ def _on(bench: Bench, folder: Path, broker: str, name: str, sensors: int) -> str
 def _once(bench: Bench, folder: Path, broker: str, module: str, peers: bool, backlog: Backlog, number: int) -> Sample:
     """One run in topics of its own, which go afterwards. Raises Failed, also if the readings are not the right ones."""
     prefix = f"{module}-{number}."
-    # kept for ever: quixstreams writes with the time of the event, which is long ago
+    # kept for ever: quixstreams writes with the time of the event
     windows = Topic("windows", "sensor", "", "delete", None)
     topics = [replace(topic, retention=None, partitions=topic.embedded_partitions) for topic in (*TOPICS, windows)]
     asyncio.run(ensure_topics(broker, topics, prefix, embedded=False))

@@ -23,8 +23,7 @@ def main(job: Job) -> None:
         state_dir=tempfile.mkdtemp(prefix="bluflow-bench-"),
         use_changelog_topics=True,
         loglevel="ERROR",
-        # noida-db says that it took what librdkafka produces idempotently, and holds none of it
-        producer_extra_config={"linger.ms": 5, "enable.idempotence": False},
+        producer_extra_config={"linger.ms": 5},
     )
     source = app.topic(job.topic, value_deserializer="bytes", key_deserializer="bytes")
     readings = app.topic(job.prefix + "readings.v1", value_serializer="bytes", key_serializer="bytes")
