@@ -2,10 +2,10 @@
 
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.child import Failed
+from benchmarks.child import Absent, Failed
 from benchmarks.figures import Outcome, Sample
 
 Run = Callable[[int], Sample]  # one run in that round
@@ -14,7 +14,8 @@ Run = Callable[[int], Sample]  # one run in that round
 @dataclass(frozen=True, slots=True)
 class Bench:
     """`rounds` of everything; `smoke`: sizes so small that figures mean nothing, to see that it runs. `seconds`: the
-    most that one run may take. `folder` is for whatever is written meanwhile.
+    most that one run may take. `folder` is for whatever is written meanwhile. `failed`: who gave no figure although it
+    is installed.
     """
 
     folder: Path
@@ -22,6 +23,7 @@ class Bench:
     smoke: bool = False
     quick: bool = False
     seconds: float = 300
+    failed: list[str] = field(default_factory=list)
 
     def size(self, smoke: int, quick: int, full: int) -> int:
         """How many events, by how much time there is."""
@@ -39,5 +41,7 @@ class Bench:
                     figure = f"{sample.rate:,.0f}/s, {sample.micros:.2f} µs CPU"
                 except Failed as failed:
                     figure = outcome.problem = str(failed)
+                    if not isinstance(failed, Absent):
+                        self.failed.append(f"{outcome.name}: {failed}")
                 print(f"  round {number + 1}  {outcome.name}: {figure}", file=sys.stderr, flush=True)
         return [outcome for outcome, _ in pairs]

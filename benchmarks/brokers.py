@@ -8,7 +8,7 @@ from pathlib import Path
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from benchmarks.child import Failed, pinned
+from benchmarks.child import Absent, pinned
 from cli.child import spawn
 from cli.embedded import kafka_command, wait_until_accepts
 from tests.conftest import find_free_port
@@ -34,11 +34,11 @@ def embedded(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def kafka(folder: Path) -> Iterator[str]:
-    """Apache Kafka, one node in KRaft mode, host:port. Raises Failed if it is not here."""
+    """Apache Kafka, one node in KRaft mode, host:port. Raises Absent if it is not here."""
     from tests.faults.broker import JARS, Cluster
 
     if not (JARS / ".complete").exists():
-        raise Failed("no Kafka broker here: bash scripts/kafka.sh")
+        raise Absent("no Kafka broker here: bash scripts/kafka.sh")
     cluster = Cluster(folder)
     try:
         with pinned(CORE):

@@ -22,6 +22,10 @@ class Failed(Exception):
     """A contestant gave no result; the text says why."""
 
 
+class Absent(Failed):
+    """It, or what it needs, is not installed here."""
+
+
 @contextmanager
 def pinned(core: int | None) -> Iterator[None]:
     """Children that are started meanwhile stay on that core, with all their threads; None, or one core: anywhere."""
@@ -61,7 +65,7 @@ def run_module(
     what it does until then counts.
     """
     if peers and not PEERS.exists():
-        raise Failed("not installed: make .build/bench/.installed")
+        raise Absent("not installed: make .build/bench/.installed")
     log = folder / f"{module}.log"
     python = str(PEERS) if peers else sys.executable
     child = started([python, "-m", module, *map(str, arguments)], core, log)

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.bench import Bench
 from benchmarks.bridge.frames import begin_session, publish, unacknowledged, write_config
 from benchmarks.brokers import BROKERS, CORE, count_records, delete_topics
-from benchmarks.child import Failed, run_module, started
+from benchmarks.child import Absent, Failed, run_module, started
 from benchmarks.figures import Sample, table
 from cli.embedded import wait_until_accepts
 from runtime.kafka import ensure_topics
@@ -66,7 +66,7 @@ def _once(bench: Bench, folder: Path, broker: str, module: str, number: int) -> 
 def _mosquitto(folder: Path) -> Iterator[str]:
     port, config = find_free_port(), folder / "mosquitto.conf"
     if not Path("/usr/sbin/mosquitto").exists():
-        raise Failed("no mosquitto here: bash scripts/debian.sh")
+        raise Absent("no mosquitto here: bash scripts/debian.sh")
     write_config(config, getpass.getuser(), port)
     child = started(["/usr/sbin/mosquitto", "-c", str(config)], CORE, folder / "mosquitto.log")
     try:

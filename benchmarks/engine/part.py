@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.bench import Bench, Run
-from benchmarks.brokers import BROKERS, count_records, delete_topics
+from benchmarks.brokers import BROKERS, count_records, delete_topics, embedded
 from benchmarks.child import Failed, run_module
 from benchmarks.engine.backlog import PARTITIONS, Backlog, load
 from benchmarks.figures import Sample, table
@@ -19,7 +19,7 @@ TITLE = "The track stage on a backlog"
 SENSORS = (1_000, 100_000)
 # noida-db holds its topics in memory and answers nobody while it writes them all into its file
 MOST_EMBEDDED = 200_000
-MOST_NAIVE = 20_000
+LEAST_EACH = 3  # advertisements a sensor at least: a state's first is not like the others
 CONTESTANTS = {
     "bluflow": ("ours", False),
     "plain aiokafka, same fold, no order kept": ("plain", False),
@@ -34,23 +34,24 @@ def measure(bench: Bench) -> Iterator[str]:
     for name, broker in BROKERS.items():
         folder = bench.folder / name.replace(" ", "-")
         folder.mkdir()
-        for sensors in SENSORS:
-            place = folder / str(sensors)
+        count = bench.size(3_000, 60_000, 1_000_000)
+        if broker is embedded:
+            count = min(count, MOST_EMBEDDED)
+        for wanted in SENSORS:
+            sensors = min(wanted, count // LEAST_EACH)
+            place = folder / str(wanted)
             place.mkdir()
             try:
                 # a broker of its own: what is left in it of one backlog must not weigh on the other
                 with broker(place) as address:
-                    yield f"**{name}, {sensors:,} sensors.** " + _on(bench, place, address, name, sensors)
+                    yield f"**{name}, {sensors:,} sensors.** " + _on(bench, place, address, count, sensors)
             except Failed as failed:
                 yield f"**{name}**: {failed}"
 
 
-def _on(bench: Bench, folder: Path, broker: str, name: str, sensors: int) -> str:
-    count = bench.size(3_000, 100_000, 1_000_000)
-    if name == "noida-db":
-        count = min(count, MOST_EMBEDDED)
+def _on(bench: Bench, folder: Path, broker: str, count: int, sensors: int) -> str:
     backlog = asyncio.run(load(broker, "backlog", count, sensors))
-    small = asyncio.run(load(broker, "backlog-small", min(count, MOST_NAIVE), sensors))
+    small = asyncio.run(load(broker, "backlog-small", bench.size(3_000, 6_000, 20_000), sensors))
 
     def contestants() -> Iterator[tuple[str, Run]]:
         for title, (module, peers) in CONTESTANTS.items():

@@ -64,7 +64,7 @@ def main(job: Job) -> None:
     closed = win.fold_window("sums", firsts, clock, windower, lambda: None, fold, lambda one, other: one or other)
     sums = op.map("window", closed.down, lambda pair: KafkaSinkMessage(pair[0].encode(), encode(pair[1])))
     op.output("windows", sums, KafkaSink([job.broker], job.prefix + "windows", add_config={"linger.ms": "5"}))
-    run_main(flow, epoch_interval=timedelta(seconds=1), recovery_config=RecoveryConfig(str(store)))
+    run_main(flow, recovery_config=RecoveryConfig(str(store)))
     meter.report(job.advertisements, counts["written"])
 
 

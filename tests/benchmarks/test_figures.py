@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.bench import Bench
-from benchmarks.child import Failed, run_module
+from benchmarks.child import Absent, Failed, run_module
 from benchmarks.document import PAGE, marks, put
 from benchmarks.figures import Outcome, Sample, ratio, spread, table
 from benchmarks.parts import PARTS
@@ -43,16 +43,20 @@ def test_contestants_run_in_turn_and_one_that_failed_is_not_asked_again(tmp_path
         order.append((name, number))
         if name == "b":
             raise Failed("no")
+        if name == "d":
+            raise Absent("not installed")
         return sample(1)
 
     bench = Bench(tmp_path, rounds=2)
-    outcomes = bench.compare([(name, lambda number, name=name: run(name, number)) for name in "abc"])  # type: ignore[misc]
-    assert order == [("a", 0), ("b", 0), ("c", 0), ("a", 1), ("c", 1)]
+    outcomes = bench.compare([(name, lambda number, name=name: run(name, number)) for name in "abcd"])  # type: ignore[misc]
+    assert order == [("a", 0), ("b", 0), ("c", 0), ("d", 0), ("a", 1), ("c", 1)]
     assert [(each.name, len(each.samples), each.problem) for each in outcomes] == [
         ("a", 2, ""),
         ("b", 0, "no"),
         ("c", 2, ""),
+        ("d", 0, "not installed"),
     ]
+    assert bench.failed == ["b: no"]
 
 
 def test_a_contestant_that_hangs_is_ended_in_time(tmp_path: Path) -> None:

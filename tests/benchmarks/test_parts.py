@@ -24,7 +24,9 @@ def test_a_part_gives_figures(name: str, tmp_path: Path, monkeypatch: pytest.Mon
     for part in ("bridge", "engine"):  # the other broker is not on every machine
         monkeypatch.setattr(f"benchmarks.{part}.part.BROKERS", {"noida-db": brokers.embedded})
     monkeypatch.setattr("benchmarks.engine.part.SENSORS", (1_000,))
-    found = rows(list(PARTS[name].measure(Bench(tmp_path, rounds=1, smoke=True, seconds=90))))
+    bench = Bench(tmp_path, rounds=1, smoke=True, seconds=90)
+    found = rows(list(PARTS[name].measure(bench)))
+    assert bench.failed == []
     assert found
     for contestant, figure in found:
         peer = re.match("quixstreams|bytewax|bthome", contestant)
