@@ -24,10 +24,11 @@ def processor() -> str:
 
 def machine() -> str:
     """One line: cores, CPU, memory, system, Python; and how busy it was, which no figure is free of."""
-    load = os.getloadavg()[0]
+    cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
+    busy = " (a shared, noisy machine: others were at work on it)" if load > cores / 2 else ""
     return (
-        f"{len(os.sched_getaffinity(0))} cores of {processor()}, {psutil.virtual_memory().total / 2**30:.0f} GiB, "
-        f"{platform.system()} {platform.release()}, Python {platform.python_version()}; load at the start {load:.1f}"
+        f"{cores} cores of {processor()}, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()}, "
+        f"Python {platform.python_version()}; load at the start {load:.1f}{busy}"
     )
 
 

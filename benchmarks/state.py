@@ -81,7 +81,7 @@ def describe(changelog: dict[bytes, bytes]) -> str:
 def measure(bench: Bench) -> Iterator[str]:
     """A table for each workload."""
     for sensors, each in ((1_000, 400), (100_000, 10)):
-        count = bench.size(sensors // 100, sensors, sensors)
+        count = bench.size(sensors // 100, sensors // 10, sensors)
         minutes = each * 4 // 5
         changelog = fold_all(count * each, count)
         yield f"**{count:,} sensors, {minutes:,} minutes of them.** {describe(changelog)}"
