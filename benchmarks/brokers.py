@@ -8,12 +8,11 @@ from pathlib import Path
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from benchmarks.child import Absent, pinned
+from benchmarks.child import SERVING, Absent, pinned
 from cli.child import spawn
 from cli.embedded import kafka_command, wait_until_accepts
 from tests.conftest import find_free_port
 
-CORE = 1
 Broker = Callable[[Path], AbstractContextManager[str]]
 
 
@@ -22,7 +21,7 @@ def embedded(folder: Path) -> Iterator[str]:
     """noida-db, host:port; it holds its topics in memory and writes one file."""
     data, port = folder / "noida", find_free_port()
     data.mkdir()
-    with (folder / "noida.log").open("wb") as log, pinned(CORE):
+    with (folder / "noida.log").open("wb") as log, pinned(SERVING):
         child = spawn(kafka_command(port, data), stdout=log, stderr=log)
     try:
         wait_until_accepts(f"127.0.0.1:{port}")
@@ -41,7 +40,7 @@ def kafka(folder: Path) -> Iterator[str]:
         raise Absent("no Kafka broker here: bash scripts/kafka.sh")
     cluster = Cluster(folder)
     try:
-        with pinned(CORE):
+        with pinned(SERVING):
             cluster.start()
         yield cluster.direct
     finally:

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from benchmarks.meter import WORD
 from cli.child import kill, spawn
 
 ROOT = Path(__file__).parents[1]
+MEASURED, SERVING = 0, 1  # the cores of who is measured, and of who serves them
 PEERS = ROOT / ".build" / "bench" / "bin" / "python"
 
 
@@ -27,10 +28,10 @@ class Absent(Failed):
 
 
 @contextmanager
-def pinned(core: int | None) -> Iterator[None]:
-    """Children that are started meanwhile stay on that core, with all their threads; None, or one core: anywhere."""
+def pinned(core: int) -> Iterator[None]:
+    """Children that are started meanwhile stay on that core, with all their threads; if there is one only, anywhere."""
     everywhere = os.sched_getaffinity(0)
-    if core is None or len(everywhere) < 2:
+    if len(everywhere) < 2:
         yield
         return
     os.sched_setaffinity(0, {sorted(everywhere)[core % len(everywhere)]})
@@ -40,14 +41,11 @@ def pinned(core: int | None) -> Iterator[None]:
         os.sched_setaffinity(0, everywhere)
 
 
-def started(
-    command: Sequence[str], core: int | None, log: Path, env: Mapping[str, str] = {}
-) -> "subprocess.Popen[bytes]":
-    """The process; what it says goes into `log`, what it prints into `log` with the ending `.out`."""
+def started(command: Sequence[str], core: int, log: Path) -> "subprocess.Popen[bytes]":
+    """The process; what it says goes into `log`, what it prints into `log` with the ending `.out`, its files beside."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(log.parent)}
     with log.open("wb") as said, log.with_suffix(".out").open("wb") as printed, pinned(core):
-        return spawn(
-            command, stdout=printed, stderr=said, cwd=str(ROOT), env={**os.environ, "PYTHONPATH": str(ROOT), **env}
-        )
+        return spawn(command, stdout=printed, stderr=said, cwd=str(ROOT), env=env)
 
 
 def run_module(
@@ -55,7 +53,6 @@ def run_module(
     *arguments: object,
     folder: Path,
     seconds: float,
-    core: int | None = 0,
     peers: bool = False,
     ends: bool = False,
 ) -> Sample:
@@ -68,7 +65,7 @@ def run_module(
         raise Absent("not installed: make .build/bench/.installed")
     log = folder / f"{module}.log"
     python = str(PEERS) if peers else sys.executable
-    child = started([python, "-m", module, *map(str, arguments)], core, log)
+    child = started([python, "-m", module, *map(str, arguments)], MEASURED, log)
     deadline = time.monotonic() + seconds
     try:
         while True:

@@ -67,7 +67,7 @@ def main() -> None:
     there = places(todo.prefix, todo.topic)
     assert there.count(ADVERTISEMENTS) == PARTITIONS
     data = Path(tempfile.mkdtemp(prefix="bluflow-bench-"))
-    os.environ.clear()
+    os.environ.clear()  # no setting of ours from outside
     settings = StreamsSettings(broker=todo.broker, topic_prefix=todo.prefix, data=data, port=find_free_port())
     watch(Meter(), there, todo)
     app = make_app(settings, there)

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from benchmarks.bench import Bench
-from benchmarks.brokers import CORE
-from benchmarks.child import run_module, started
+from benchmarks.child import SERVING, run_module, started
 from benchmarks.figures import Sample, table
 from cli.embedded import wait_until_accepts
 from tests.conftest import find_free_port
@@ -45,7 +44,7 @@ def _sqlite(bench: Bench, number: int) -> Sample:
 @contextmanager
 def _server(bench: Bench) -> Iterator[str]:
     port = find_free_port()
-    child = started([sys.executable, "-m", "benchmarks.sink.swallow", str(port)], CORE, bench.folder / "swallow.log")
+    child = started([sys.executable, "-m", "benchmarks.sink.swallow", str(port)], SERVING, bench.folder / "swallow.log")
     try:
         wait_until_accepts(f"127.0.0.1:{port}")
         yield f"http://127.0.0.1:{port}"
