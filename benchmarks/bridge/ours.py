@@ -13,7 +13,6 @@ from bridge.settings import BridgeSettings
 from schemas.topics import RAW_FRAMES
 from tests.conftest import find_free_port
 
-
 _GRACE = 1.0  # seconds
 
 
