@@ -1,13 +1,14 @@
 # make run    the whole pipeline on this machine, with a simulator       make test    the suite
 # make test-faults   kills, cuts and refusals on a real Kafka; SEEDS=n repeats each, RATE=n frames/s
 # make guarantees    the same, and its table goes into docs/guarantees.md
+# make bench  beside its peers, into docs/benchmarks.md; make bench-smoke: whether it runs
 # make bench-idle  what the embedded stack costs at rest
 # make check  format, lint, types, layers                                make lock    refresh requirements.lock
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-faults guarantees check fmt bench-idle lock clean
+.PHONY: run test test-faults guarantees check fmt bench bench-smoke bench-idle lock lock-bench clean
 
 run: $(VENV)/.installed
 	@exec $(BIN)/bluflow run
@@ -33,6 +34,13 @@ fmt: $(VENV)/.installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bench: $(VENV)/.installed .build/bench/.installed
+	@bash scripts/kafka.sh
+	@$(BIN)/python -m benchmarks --write
+
+bench-smoke: $(VENV)/.installed .build/bench/.installed
+	@$(BIN)/python -m benchmarks --smoke
+
 bench-idle: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks.idle
 
@@ -41,8 +49,15 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@sh scripts/venv.sh $(PYTHON) $(VENV)
 	@touch $@
 
+# Peers that cannot be installed are named in the tables: no reason to measure nothing.
+.build/bench/.installed: requirements-bench.lock
+	@-sh scripts/bench.sh $(PYTHON)
+
 lock:
 	uv pip compile --generate-hashes --no-header --universal --python-version 3.11 --group dev pyproject.toml -o requirements.lock --no-emit-index-url --no-annotate
+
+lock-bench:
+	uv pip compile --generate-hashes --no-header --python-version 3.11 benchmarks/requirements.in -o requirements-bench.lock --no-emit-index-url --no-annotate --no-emit-package pyric
 
 clean:
 	rm -rf $(VENV)

@@ -1,0 +1,103 @@
+"""What the bridges forward: frames in mosquitto's queue for a session that is away, as after an outage.
+
+So whoever is measured is never waiting for a publisher. Each frame has one packet.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from bridge.settings import SHELLY_SUBSCRIPTIONS
+from runtime.settings import host_port
+from shelly.beacon import make_sensor
+from shelly.envelopes import FORMATS, Heard
+
+GATEWAYS = 20
+_PATIENCE = 60.0  # seconds
+_MOST_UNACKED = 1_000
+CONFIG = """
+user {user}
+listener {port} 127.0.0.1
+allow_anonymous true
+max_inflight_messages 0
+max_queued_messages 0
+"""
+
+
+def write_config(path: Path, user: str, port: int) -> None:
+    """mosquitto's: as many unacknowledged messages as the subscriber wants."""
+    path.write_text(CONFIG.format(user=user, port=port))
+
+
+def begin_session(address: str, client_id: str) -> None:
+    """What the bridge would have left behind: a session that is subscribed, nobody there."""
+    done: list[int] = []
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id, clean_session=False)
+
+    def on_connect(*_: Any) -> None:
+        client.subscribe([(text, 1) for text in SHELLY_SUBSCRIPTIONS])
+
+    client.on_connect = on_connect
+    client.on_subscribe = lambda *_: done.append(1)
+    _run(client, address, lambda: bool(done))
+
+
+def publish(address: str, count: int) -> None:
+    """Returns when mosquitto has acknowledged all of them."""
+    acked, sent = [0], 0
+    client = paho.Client(CallbackAPIVersion.VERSION2, "bench-publisher")
+    client.max_inflight_messages_set(_MOST_UNACKED)
+    sensors = [make_sensor(1, index, encrypted=False) for index in range(100)]
+    at = time.time_ns() // 1_000_000
+
+    def on_publish(*_: object) -> None:
+        acked[0] += 1
+
+    client.on_publish = on_publish
+    client.connect(*host_port(address))
+    client.loop_start()
+    try:
+        for number in range(count):
+            beacon = sensors[number % 100].beacon(number // 100, at)
+            written = FORMATS["bluflow"].write(f"gw-{number % GATEWAYS}", at, number, [Heard(at - 40, -60, beacon)])
+            assert written is not None
+            client.publish(*written, qos=1)
+            sent += 1
+            while sent - acked[0] > _MOST_UNACKED:
+                time.sleep(0.001)
+        _wait(lambda: acked[0] >= count, "the publisher's acknowledgements")
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
+def unacknowledged(address: str, client_id: str) -> int:
+    """How many frames the session still holds: it takes it over, and counts what comes within a second."""
+    found: list[int] = []
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id, clean_session=False)
+    client.on_message = lambda *_: found.append(1)
+    began = time.monotonic()
+    _run(client, address, lambda: time.monotonic() - began > 1.0)
+    return len(found)
+
+
+def _run(client: paho.Client, address: str, done: Callable[[], bool]) -> None:
+    client.connect(*host_port(address))
+    client.loop_start()
+    try:
+        _wait(done, "mosquitto")
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
+def _wait(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(what)
+        time.sleep(0.01)

@@ -1,0 +1,95 @@
+"""A contestant as a process of its own: pinned, bounded in time, its result read from what it prints."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.figures import Sample
+from benchmarks.meter import WORD
+from cli.child import kill, spawn
+
+ROOT = Path(__file__).parents[1]
+MEASURED, SERVING = 0, 1  # the cores of who is measured, and of who serves them
+PEERS = ROOT / ".build" / "bench" / "bin" / "python"
+
+
+class Failed(Exception):
+    """A contestant gave no result; the text says why."""
+
+
+class Absent(Failed):
+    """It, or what it needs, is not installed here."""
+
+
+@contextmanager
+def pinned(core: int) -> Iterator[None]:
+    """Children that are started meanwhile stay on that core, with all their threads; if there is one only, anywhere."""
+    everywhere = os.sched_getaffinity(0)
+    if len(everywhere) < 2:
+        yield
+        return
+    os.sched_setaffinity(0, {sorted(everywhere)[core % len(everywhere)]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, everywhere)
+
+
+def started(command: Sequence[str], core: int, log: Path) -> "subprocess.Popen[bytes]":
+    """The process; what it says goes into `log`, what it prints into `log` with the ending `.out`, its files beside."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(log.parent)}
+    with log.open("wb") as said, log.with_suffix(".out").open("wb") as printed, pinned(core):
+        return spawn(command, stdout=printed, stderr=said, cwd=str(ROOT), env=env)
+
+
+def run_module(
+    module: str,
+    *arguments: object,
+    folder: Path,
+    seconds: float,
+    peers: bool = False,
+    ends: bool = False,
+) -> Sample:
+    """Run `python -m module` until it has printed its result. Raises Failed, after `seconds` at the latest.
+
+    `peers`: by the Python of the environment that the peers are installed in. `ends`: it ends by itself afterwards, and
+    what it does until then counts.
+    """
+    if peers and not PEERS.exists():
+        raise Absent("not installed: make .build/bench/.installed")
+    log = folder / f"{module}.log"
+    python = str(PEERS) if peers else sys.executable
+    child = started([python, "-m", module, *map(str, arguments)], MEASURED, log)
+    deadline = time.monotonic() + seconds
+    try:
+        while True:
+            ended = child.poll() is not None
+            found = _result(log.with_suffix(".out"))
+            if found is not None and (ended or not ends):
+                return found
+            if ended:
+                raise Failed(f"ended with {child.returncode}: {_last_line(log)}")
+            if time.monotonic() > deadline:
+                raise Failed(f"not done within {seconds:.0f} s")
+            time.sleep(0.05)
+    finally:
+        kill(child)
+        child.wait()
+
+
+def _result(printed: Path) -> Sample | None:
+    for line in printed.read_text(errors="replace").splitlines():
+        if line.startswith(WORD):
+            return msgspec.json.decode(line.removeprefix(WORD), type=Sample)
+    return None
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1][:200].replace("|", "/") if lines else "it said nothing"

@@ -1,0 +1,11 @@
+"""The parts, in the order of a frame's way. Each has a NAME, a TITLE, and `measure(bench)`, which gives its tables."""
+
+from types import ModuleType
+
+from benchmarks import state
+from benchmarks.bridge import part as bridge
+from benchmarks.decode import part as decode
+from benchmarks.engine import part as engine
+from benchmarks.sink import part as sink
+
+PARTS: dict[str, ModuleType] = {part.NAME: part for part in (bridge, decode, engine, sink, state)}

@@ -1,0 +1,97 @@
+"""The gate against slow commits: opcodes an event, which no noisy machine can change, and CPU against a reference.
+
+The bounds on opcodes lie a quarter above what was counted when they were set. Whoever makes something cheaper lowers
+its bound; whoever must raise one says why in the commit.
+"""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+
+from benchmarks.decode.packets import START, beacons
+from benchmarks.engine.backlog import PARTITIONS, records
+from benchmarks.sink.readings import batches
+from benchmarks.work import cpu_ratio, opcodes
+from history.points import reading_points
+from schemas.codec import decode_advertisement, decode_reading
+from schemas.frame import Frame
+from schemas.topics import TOPICS
+from shelly.envelopes import FORMATS, Heard
+from streams.formats import decode_frame
+from streams.formats.bthome import decode
+from streams.places import Places
+from streams.track import TrackStage
+
+EVENTS = 4_000
+Job = tuple[Callable[[], object], int]  # the work, and of how many events
+
+
+def fold() -> Job:
+    """One partition's share of a backlog of 100 sensors: half an hour, so windows and memory are as in service."""
+    backlog = [SimpleNamespace(value=value, topic="t", partition=0, offset=0) for _, _, value in _first_partition()]
+    places = Places("", {topic.name: PARTITIONS for topic in TOPICS})
+
+    def work() -> None:
+        states: dict[bytes, Any] = {}
+        stage = TrackStage(places)
+        for start in range(0, len(backlog), 1_000):
+            stage.fold(backlog[start : start + 1_000], states, 0)
+
+    return work, len(backlog)
+
+
+def _first_partition() -> list[tuple[int, bytes, bytes]]:
+    return [record for record in records(EVENTS, 100) if record[0] == 0]
+
+
+def packet() -> Job:
+    """BTHome service data to values."""
+    found = [beacon.service_data for beacon in beacons(EVENTS, encrypted=False)]
+    return lambda: [decode(data) for data in found], EVENTS
+
+
+def frame() -> Job:
+    """An MQTT message to its advertisement."""
+    found = []
+    for number, beacon in enumerate(beacons(EVENTS, encrypted=False)):
+        written = FORMATS["bluflow"].write("gw", START, number, [Heard(START - 40, -60, beacon)])
+        assert written is not None
+        found.append(Frame(*written, START + 30))
+    return lambda: [decode_frame(each, {}) for each in found], EVENTS
+
+
+def points() -> Job:
+    """A record of a reading to InfluxDB's lines."""
+    found = [value for batch in batches(EVENTS) for value in batch]
+    return lambda: [reading_points(decode_reading(value), "") for value in found], EVENTS
+
+
+def reference() -> Job:
+    """What any of them would do at least: an advertisement's JSON into a struct and back."""
+    found = [value for _, _, value in _first_partition()]
+    encode = msgspec.json.Encoder().encode
+    return lambda: [encode(decode_advertisement(value)) for value in found for _ in range(4)], 4 * len(found)
+
+
+@pytest.mark.parametrize(("job", "most"), [(fold, 3_900), (packet, 135), (frame, 1_220), (points, 690)])
+def test_an_event_takes_no_more_opcodes_than_it_did(job: Callable[[], Job], most: int) -> None:
+    work, events = job()
+    work()  # layouts are learnt, caches filled
+    assert opcodes(work) / events < most
+
+
+@pytest.mark.parametrize(("job", "most"), [(fold, 50), (packet, 2), (frame, 13), (points, 31)])
+def test_an_event_takes_no_more_cpu_beside_json_than_it_did(job: Callable[[], Job], most: float) -> None:
+    """Twice what was measured: for what opcodes do not show, time within C and what grows with the square."""
+    work, events = job()
+    base, references = reference()
+    assert cpu_ratio(work, base) * references / events < most
+
+
+def test_opcodes_are_the_same_each_time() -> None:
+    work, _ = packet()
+    work()
+    assert opcodes(work) == opcodes(work) > EVENTS
