@@ -1,8 +1,8 @@
 """One pipeline lives through many faults, each with its own block of sensors, so that what is wrong is its own.
 
-`pipeline` stands on one broker that it reaches through the proxy, `trio` on three with three copies of everything. A
-fault's test takes one of them and `trial`. Every test finds the whole pipeline ready, whatever the one before did. The
-windows of all faults are judged when the pipeline has done its work: what is wrong with them is an error of its end.
+`pipeline` stands on one Kafka broker that it reaches through the proxy. A fault's test takes it and `trial`. Every test
+finds it ready, whatever the one before did. The windows of all faults are judged when it has done its work: what is
+wrong with them is an error of its end.
 """
 
 import itertools
@@ -45,9 +45,11 @@ def judge() -> Iterator[Judge]:
         write_table(GUARANTEES, presiding.rows)
 
 
-def _standing(folder: Path, nodes: int, prefix: str, judge: Judge, *, proxied: bool) -> Iterator[Pipeline]:
-    cluster = Cluster(folder, nodes)
-    pipeline = Pipeline(folder / "pipeline", cluster, prefix, proxied=proxied)
+@pytest.fixture(scope="session")
+def _one_broker(tmp_path_factory: pytest.TempPathFactory, judge: Judge) -> Iterator[Pipeline]:
+    folder = tmp_path_factory.mktemp("one")
+    cluster = Cluster(folder)
+    pipeline = Pipeline(folder / "pipeline", cluster, "one.", proxied=True)
     try:
         cluster.start()
         pipeline.start_all()
@@ -59,28 +61,11 @@ def _standing(folder: Path, nodes: int, prefix: str, judge: Judge, *, proxied: b
         cluster.stop()
 
 
-@pytest.fixture(scope="session")
-def _one_broker(tmp_path_factory: pytest.TempPathFactory, judge: Judge) -> Iterator[Pipeline]:
-    yield from _standing(tmp_path_factory.mktemp("one"), 1, "one.", judge, proxied=True)
-
-
-@pytest.fixture(scope="session")
-def _three_brokers(tmp_path_factory: pytest.TempPathFactory, judge: Judge) -> Iterator[Pipeline]:
-    yield from _standing(tmp_path_factory.mktemp("three"), 3, "three.", judge, proxied=False)
-
-
 @pytest.fixture
 def pipeline(_one_broker: Pipeline) -> Pipeline:
     """All processes ready, on one broker behind the proxy."""
     _one_broker.make_whole()
     return _one_broker
-
-
-@pytest.fixture
-def trio(_three_brokers: Pipeline) -> Pipeline:
-    """All processes ready, on three brokers: three copies, two of which must be in sync."""
-    _three_brokers.make_whole()
-    return _three_brokers
 
 
 @pytest.fixture

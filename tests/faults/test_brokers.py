@@ -1,13 +1,11 @@
-"""Brokers cut off, slow, refusing, killed; and the MQTT broker gone together with the bridge."""
+"""Kafka cut off, slow, refusing, full; and the MQTT broker gone together with the bridge."""
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from schemas.topics import RAW_FRAMES, READINGS
-from tests.faults.judge import Judge
+from schemas.topics import READINGS
 from tests.faults.pipeline import Pipeline
 from tests.faults.trial import Trial
 
@@ -72,48 +70,6 @@ def test_the_disk_of_kafka_full(pipeline: Pipeline, trial: Begin) -> None:
     pipeline.cluster.revive(1)
     under.recovered(hurt_at)
     under.conclude()
-
-
-@pytest.mark.timeout(600)
-def test_one_broker_of_three_killed_then_stopped(trio: Pipeline, trial: Begin) -> None:
-    under = trial(trio, "one Kafka broker of three: SIGKILL, then SIGTERM")
-    for number, end in ((3, trio.cluster.kill), (2, trio.cluster.term)):
-        hurt_at = time.time()
-        end(number)
-        under.recovered(hurt_at)
-        trio.cluster.revive(number)
-        trio.until(lambda: trio.cluster.in_sync(RAW_FRAMES.full_name(trio.prefix)), 60, "three copies again")
-    under.conclude()
-
-
-@pytest.mark.timeout(600)
-def test_an_unclean_leader_election(trio: Pipeline, trial: Begin, judge: Judge, tmp_path: Path, block: int) -> None:
-    """The log of record loses its tail: the only replica in sync dies, one that lacks the end leads."""
-    cluster = trio.cluster
-    own = Pipeline(tmp_path / "own", cluster, f"unclean-{block}.")
-    frames = RAW_FRAMES.full_name(own.prefix)
-    cluster.make_unclean_topic(frames, (1, 2))
-    try:
-        own.start_all()
-        under = trial(own, "unclean leader election of raw-frames")
-        cluster.kill(2)
-        own.until(lambda: cluster.everywhere(frames, lambda _, in_sync: in_sync == {1}), 30, "node 1 is alone")
-        alone_at = time.time()
-        under.recovered(alone_at)
-        cluster.kill(1)
-        hurt_at = time.time()
-        cluster.revive(2)
-        own.until(lambda: cluster.everywhere(frames, lambda leader, _: leader == 2), 60, "node 2 leads")
-        cluster.revive(1)
-        under.recovered(hurt_at)
-        assert own.metric("worker-0", "bluflow_streams_lost_tails_total") > 0, "the worker has noticed"
-        # what node 1 alone had taken, and nobody had read yet
-        verdict = under.conclude(seconds=20, excused=round(2 * under.plan.rate))
-        assert not verdict.duplicated, verdict
-        judge.windows(own)
-    finally:
-        own.stop_all()
-        trio.make_whole()
 
 
 @pytest.mark.timeout(600)
