@@ -88,15 +88,18 @@ class Producer:
         if not queue:
             del self.waiting[place]
 
+    def refuse(self, place: TP, error: Exception) -> None:
+        for _, future in self.waiting.pop(place):
+            if future is not None:
+                future.set_exception(error)
+
 
 class Life:
     """One worker's life with one partition of a stage: recovered at its start, in memory ahead of the log later on.
 
-    It stands in for the app and the consumer that a stage asks. `position`: next offset to read; `released`: what it
-    may commit.
+    It stands in for the app and the consumer that a stage asks. `position`: next offset to read; `expected`: the one
+    to be folded next; `released`: what it may commit.
     """
-
-    consumer_generation_id = 1
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, broker: Broker, name: str, source: TP, fold: Fold, position: int = 0
@@ -107,8 +110,9 @@ class Life:
         self.consumer = self
         self.flow_control = SimpleNamespace(is_active=lambda: True)
         self.lease = SimpleNamespace(has_run_out=lambda: False)
+        self.consumer_generation_id = 1
         self.in_flight = 0
-        self.position = self.released = position
+        self.begin_at(position)
         table: Any = SimpleNamespace(data=self.store, changelog_topic_name=name + CHANGELOG)
         self._stage = Stage(self, table, fold)
 
@@ -126,9 +130,21 @@ class Life:
     def lag(self) -> int:
         return len(self._broker.logs[self.source]) - self.position
 
+    def begin_at(self, position: int) -> None:
+        self.position = self.expected = self.released = position
+
     def take(self, batch: RecordBatch) -> bool:
+        if batch.follows > self.expected:
+            return False
+        self.expected = batch.offset + 1
         self.in_flight += 1
         return True
+
+    async def rewind(self, batch: RecordBatch) -> None:
+        self.position = self.expected
+
+    def ack(self, batch: RecordBatch) -> None:
+        """Means nothing here."""
 
     def release(self, batch: RecordBatch) -> None:
         self.in_flight -= 1
@@ -154,6 +170,11 @@ class Life:
             self.producer.deliver(places[which % len(places)], most)
             self._run(asyncio.sleep(0))
 
+    def refuse(self, place: TP, error: Exception) -> None:
+        """The delivery of what waits there first fails."""
+        self.producer.refuse(place, error)
+        self._run(asyncio.sleep(0))
+
     def deliver_outputs(self) -> None:
         """All of them; of batches whose states were not written yet, these then wait."""
         self._deliver_all([place for place in self.producer.waiting if not place.topic.endswith(CHANGELOG)])
@@ -174,7 +195,7 @@ class Life:
         """As SIGKILL does: nothing more is written."""
         for lane in self._stage._lanes.values():
             lane._task.cancel()
-        self._run(asyncio.sleep(0))
+        self._loop.run_until_complete(asyncio.sleep(0))
 
     def _run(self, work: Any) -> None:
         async def turn() -> None:
@@ -184,5 +205,5 @@ class Life:
 
         self._loop.run_until_complete(turn())
         for lane in self._stage._lanes.values():
-            if lane._task.done() and not lane._task.cancelled():
+            if lane._task.done():
                 lane._task.result()

@@ -73,10 +73,10 @@ class Chain(Faults):
         life = Life(self.loop, self.broker, name, source, stage.fold, position)
         mark = stage.mark(life.states)
         read = mark.next_offset
-        life.position = life.released = read or position
+        life.begin_at(read or position)
         if read and not (read <= len(log) and mark_after(log[read - 1]) == mark):
             later = (record.offset for record in log if record.timestamp >= mark.written_at - CLOCKS_MS)
-            life.position = life.released = next(later, len(log))
+            life.begin_at(next(later, len(log)))
             stage.begin_epoch(life.states, life.position)
         return life
 
