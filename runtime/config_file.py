@@ -18,7 +18,7 @@ SECTIONS = ("run", "bridge", "streams", "sinks", "api", "inventory")
 
 def config_path() -> Path:
     """Where the file is, or would be."""
-    return Path(os.environ.get(CONFIG_VARIABLE, "bluflow.yaml"))
+    return Path(os.environ.get(CONFIG_VARIABLE) or "bluflow.yaml")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def read_part(section: str, common: Collection[str], own: Collection[str]) -> Pa
     """The common names at the top level and the process's own under its section. Raises SettingsError."""
     path = config_path()
     if not path.exists():
-        if CONFIG_VARIABLE in os.environ:
+        if os.environ.get(CONFIG_VARIABLE):
             raise SettingsError(f"{path}: no such file (named by {CONFIG_VARIABLE})")
         return Part()
     try:

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -136,6 +136,13 @@ class Settings(BaseSettings):
         if isinstance(value, str) and not value.strip():  # it would mean the folder where one happens to stand
             raise ValueError("empty: name a path, or leave it out")
         return value
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_is_not_set(cls, value: Any, field: ValidationInfo) -> Any:
+        # as .env.example writes it, and compose files; an empty path would be the folder where one happens to stand
+        optional = field.field_name is not None and cls.model_fields[field.field_name].default is None
+        return None if optional and isinstance(value, str) and not value.strip() else value
 
     @field_validator("log_level")
     @classmethod

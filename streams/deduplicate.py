@@ -4,7 +4,7 @@ from functools import lru_cache
 from zlib import crc32
 
 from schemas.advertisement import Advertisement, Values
-from schemas.reading import Reading
+from schemas.reading import RESTORED, Reading
 from streams.sensor_state import Packet
 
 # One beacon's copies reach us within seconds, and packet ids come round after 4 h 16 min at the earliest.
@@ -12,7 +12,7 @@ WINDOW_MS = 120_000
 # Without a packet id only the values speak, and the next beacon, 60 s later, may say the same again.
 WINDOW_WITHOUT_ID_MS = 30_000
 # Copies may come late: a gateway queues, and other raw partitions lag in a backlog. A packet is remembered until the
-# watermark has passed its arrival by so much: the trust in a late frame's time, and the pace of the partitions.
+# watermark has passed its coming by so much: the trust in a late frame's time, and the pace of the partitions.
 MEMORY_MS = 20 * 60_000
 MEMORY_PACKETS = 512
 NATIVE = "native"
@@ -64,10 +64,19 @@ def find_packet(packets: list[Packet], advertisement: Advertisement) -> Packet |
     return None
 
 
+def came_at(advertisement: Advertisement, watermark: int) -> int:
+    """When it came through the stream: at its arrival, but what came back kept that, and its copies come back with it.
+
+    `watermark` and the result in unix milliseconds.
+    """
+    arrived = advertisement.received_at
+    return max(arrived, watermark) if RESTORED in advertisement.flags else arrived
+
+
 def remember(packets: list[Packet], packet: Packet, watermark: int) -> list[Packet]:
-    """The packets to keep, by their arrival. `watermark` in unix milliseconds.
+    """The packets to keep, by when they came. `watermark` in unix milliseconds.
 
     A watermark from a clock that once ran ahead must not make us forget what has just come.
     """
-    oldest = min(watermark, packet.received_at) - MEMORY_MS
-    return [kept for kept in (*packets, packet) if kept.received_at >= oldest][-MEMORY_PACKETS:]
+    oldest = min(watermark, packet.came_at) - MEMORY_MS
+    return [kept for kept in (*packets, packet) if kept.came_at >= oldest][-MEMORY_PACKETS:]

@@ -8,7 +8,7 @@ from schemas.advertisement import Advertisement, CounterReset
 from schemas.freshness import INTERVAL_MS
 from schemas.reading import Latest, LatestValue, Reading, Reception
 from streams.counters import COUNTER_RESET, judge
-from streams.deduplicate import NATIVE, find_packet, gateway_mark, packet_id_of, remember
+from streams.deduplicate import NATIVE, came_at, find_packet, gateway_mark, packet_id_of, remember
 from streams.freshness import hear
 from streams.sensor_state import Newest, Packet, SensorState
 from streams.windows import LATE_FOR_WINDOWS, add
@@ -76,7 +76,7 @@ def fold(
         reading.packet_id,
         reading.counter,
         reading.measured_at,
-        reading.received_at,
+        came_at(advertisement, watermark),
         advertisement.values,
         [mark],
         advertisement.format == NATIVE,

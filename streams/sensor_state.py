@@ -14,13 +14,14 @@ VERSION = 2
 class Packet(msgspec.Struct, array_like=True):
     """A packet that was accepted lately, so that its copies are known. Times in unix milliseconds.
 
-    `heard_by`: short marks of the gateways that brought it. `native`: a gateway decoded it itself.
+    `came_at`: when it came through the stream. `heard_by`: short marks of the gateways that brought it. `native`: a
+    gateway decoded it itself.
     """
 
     packet_id: int | None
     counter: int | None
     measured_at: int
-    received_at: int
+    came_at: int
     values: Values
     heard_by: list[int] = []
     native: bool = False

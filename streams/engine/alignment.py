@@ -2,9 +2,12 @@
 
 One poll may bring hours of a quiet partition and none of its neighbours. Copies of one packet, heard by gateways in
 different partitions, would then be further apart than any de-duplication can remember. Pure; the consumer asks it.
+
+Clocks may go back: a dead frame that is redriven keeps its arrival. How far a partition has come is the newest clock
+that was handed out, and what came back with an older one goes along with its neighbours.
 """
 
-import bisect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -55,8 +58,12 @@ class Alignment:
         first = self._clock_of(records[0])
         known = [self._progress[other] for other in others if other in self._progress]
         floor = min([first, *known]) if len(known) < len(others) else min(known, default=None)
-        count = len(records)
-        if floor is not None:
-            count = max(1, bisect.bisect_right(records, max(floor, first) + WINDOW_MS, key=self._clock_of))
-        self._progress[tp] = max(self._progress.get(tp, 0), self._clock_of(records[count - 1]))
+        edge = math.inf if floor is None else max(floor, first) + WINDOW_MS
+        count, newest = 0, self._progress.get(tp, 0)
+        for record in records:
+            clock = self._clock_of(record)
+            if clock > edge:
+                break
+            count, newest = count + 1, max(newest, clock)
+        self._progress[tp] = newest
         return count

@@ -57,10 +57,12 @@ def fold_frame(memory: GatewayMemory, frame: Frame, decoded: DecodedFrame, at: C
     _identify(memory, frame, decoded)
     told = decoded.ts
     will = any(isinstance(said, Online) and not said.online for said in decoded.news)
+    # a dead frame that was redriven keeps its arrival: it says nothing of how the gateway is now
+    is_past = frame.archived and frame.received_at < memory.last_frame
     if not (frame.queued or frame.retain):
         if not will:
             _alive(memory, frame.received_at)
-        if told is not None:
+        if told is not None and not is_past:
             memory.skew.saw(told, frame.received_at)
     elif told is not None:
         _alive(memory, min(told - memory.skew.correction, frame.received_at))
@@ -77,7 +79,8 @@ def fold_frame(memory: GatewayMemory, frame: Frame, decoded: DecodedFrame, at: C
             found, dropped = learn(memory.native, said, frame.received_at)
             packets += found
             too_late += dropped
-        _note(memory, said, arrival)
+        if not is_past:
+            _note(memory, said, arrival)
     if memory.native.waiting:
         for sensor in sorted(spoke):
             if native.complete(memory.native, sensor):

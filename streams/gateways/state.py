@@ -25,7 +25,7 @@ class Part(msgspec.Struct, array_like=True):
     retain: bool = False
     archived: bool = False
     pending: bool = True
-    value: float | bool | str | None = None
+    value: int | float | bool | str | None = None  # as JSON has it: 22 stays 22
     rssi: int | None = None
     values: Values = {}
 

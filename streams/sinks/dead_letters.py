@@ -31,7 +31,7 @@ async def deliver(broker: str, topic: str, stage: str, letters: Sequence[DeadLet
         futures = [
             await producer.send(
                 topic,
-                letter.record.value,
+                _value(letter.record),
                 key=letter.record.key,
                 headers=dead_letter_headers(
                     stage=stage,
@@ -46,6 +46,11 @@ async def deliver(broker: str, topic: str, stage: str, letters: Sequence[DeadLet
             for letter in letters
         ]
         await asyncio.gather(*futures)
+
+
+def _value(record: ConsumerRecord) -> bytes | None:
+    """Untouched, unless there is no key either: the client sends no record that has neither."""
+    return b"" if record.key is None and record.value is None else record.value
 
 
 @contextlib.asynccontextmanager

@@ -7,7 +7,9 @@ import pytest
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from runtime.settings import Settings, SettingsError, host_port, load
+from cli.config import settings_classes
+from runtime.settings import Settings, SettingsError, host_port, load, variable
+from streams.settings import StreamsSettings
 
 
 class RoomSettings(Settings):
@@ -16,6 +18,7 @@ class RoomSettings(Settings):
 
     port: int = Field(1, ge=1, le=9)
     password: SecretStr | None = Field(None, min_length=8)
+    door_file: Path | None = None
 
 
 @pytest.fixture
@@ -128,6 +131,39 @@ def test_an_empty_file_or_section_is_none(yaml: Path) -> None:
     for text in ("", "# none\n", "room:\n", "room: {}\n"):
         yaml.write_text(text)
         assert load(RoomSettings).port == 1
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_optional_setting_is_not_set(yaml: Path, monkeypatch: pytest.MonkeyPatch, empty: str) -> None:
+    """An empty path would be the folder where one happens to stand."""
+    yaml.write_text(f"room: {{door_file: '{empty}', password: '{empty}'}}")
+    assert (load(RoomSettings).door_file, load(RoomSettings).password) == (None, None)
+    yaml.write_text("room: {door_file: key, password: long enough}")
+    monkeypatch.setenv("ROOM_DOOR_FILE", empty)
+    monkeypatch.setenv("ROOM_PASSWORD", empty)
+    assert (load(RoomSettings).door_file, load(RoomSettings).password) == (None, None)
+
+
+def test_an_empty_name_of_the_file_is_the_usual_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BLUFLOW_CONFIG", "")
+    assert load(RoomSettings).port == 1
+    (tmp_path / "bluflow.yaml").write_text("room: {port: 5}")
+    assert load(RoomSettings).port == 5
+
+
+def test_every_path_that_may_be_left_out_may_be_empty(yaml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    yaml.write_text("")
+    optional = [
+        (kind, name)
+        for kind in settings_classes()
+        for name, field in kind.model_fields.items()
+        if field.annotation == Path | None
+    ]
+    assert (StreamsSettings, "keys_file") in optional
+    for kind, name in optional:
+        monkeypatch.setenv(variable(kind, name), "")
+        assert getattr(load(kind), name) is None
 
 
 @pytest.mark.parametrize("text", ["host", "host:", ":1", "host:port", "host:70000"])

@@ -1,11 +1,11 @@
-"""Copies in other shapes: a gateway's own components tell no packet id."""
+"""Copies in other shapes, since a gateway's own components tell no packet id; and copies that come back long after."""
 
 import pytest
 
-from schemas.advertisement import Values
+from schemas.advertisement import Advertisement, Values
 from streams.fold import fold
-from streams.sensor_state import SensorState
-from tests.streams.tracking import SECOND, heard
+from streams.sensor_state import SensorState, load
+from tests.streams.tracking import HOUR, MINUTE, SECOND, SENSOR, Tracker, heard, tick
 
 RAW: Values = {"packet_id": 78, "battery": 100, "humidity": 63, "temperature": 22.3}
 NATIVE: Values = {"battery": 100, "humidity": 63, "temperature": 22.3}
@@ -38,3 +38,41 @@ def readings(*packets: tuple[float, str, Values]) -> int:
 )
 def test_a_packet_is_one_reading_in_whatever_shape(packets: list[tuple[float, str, Values]], expected: int) -> None:
     assert readings(*packets) == expected
+
+
+PACKETS = 100
+
+
+def came_back(number: int, *, partition: int, offset: int) -> Advertisement:
+    """A packet of long ago, in a frame that was a dead letter: it keeps its arrival."""
+    at, values = number * MINUTE + partition * 50, {"packet_id": number, "temperature": 20.0}
+    gateway = f"gw-{partition}"
+    return heard(
+        at, offset=offset, partition=partition, gateway=gateway, values=values, counter=number, flags=("restored",)
+    )
+
+
+@pytest.mark.parametrize("beside_live_ones", [False, True])
+def test_frames_that_come_back_are_known_as_copies_of_each_other(beside_live_ones: bool) -> None:
+    """Days later two gateways' frames are redriven, each into its partition: one's all, then the other's."""
+    now, track = 48 * HOUR, Tracker(raw_partitions=2)
+    track.fold([tick(now, offset=0, partition=0), tick(now, offset=0, partition=1)])
+    for partition in range(2):
+        for number in range(PACKETS):
+            offset = 1 + 2 * number
+            track.fold([came_back(number, partition=partition, offset=offset)])
+            if beside_live_ones:
+                live = {"packet_id": number, "temperature": 30.0}
+                at = now + (partition * PACKETS + number) * SECOND
+                track.fold([heard(at, offset=offset + 1, partition=partition, values=live, counter=10_000 + offset)])
+    back = [reading.counter for reading in track.readings if "restored" in reading.flags]
+    assert back == list(range(PACKETS))
+
+
+def test_what_came_back_is_forgotten_like_everything_else() -> None:
+    now, track = 48 * HOUR, Tracker()
+    track.fold([tick(now, offset=0)])
+    track.fold([came_back(number, partition=0, offset=1 + number) for number in range(PACKETS)])
+    track.fold([tick(now + 21 * MINUTE, offset=PACKETS + 1), heard(now + 21 * MINUTE, offset=PACKETS + 2)])
+    (state,) = (load(value) for key, value in track.changelog.items() if key == SENSOR.encode())
+    assert len(state.packets) == 1

@@ -4,19 +4,24 @@ import asyncio
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NoReturn
 
 import aiohttp
 import pytest
 from aiokafka import AIOKafkaProducer
+from faust.types import TP
 
+import streams.watchdog
 from cli.child import spawn
 from schemas.frame import tick_headers
 from schemas.topics import RAW_FRAMES
 from streams.engine.fail_stop import EXIT_CODE
 from streams.engine.progress import Progress
+from streams.watchdog import Watchdog
 from tests.streams.engine.conftest import until
 
 T0 = 1_759_654_321_000
@@ -92,6 +97,52 @@ def test_a_recovery_is_stuck_only_when_it_gets_no_further(clock: Clock) -> None:
     assert progress.recovering
     progress.look({"a": 5}, {"a": 0}, set())
     assert progress.stuck_seconds == 0
+
+
+class Ended(BaseException):
+    """Instead of the process."""
+
+
+async def test_a_worker_whose_commits_stand_still_ends_by_itself(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = TP("in", 0)
+
+    async def standing() -> tuple[dict[TP, int], dict[TP, int], set[TP]]:
+        clock.now += 10
+        return {place: 5}, {place: 3}, {place}
+
+    def fail_stop(cause: object) -> NoReturn:
+        raise Ended(cause)
+
+    app: Any = SimpleNamespace(
+        consumer=SimpleNamespace(standing=standing), rebalancing=False, tables=SimpleNamespace(actives_ready=True)
+    )
+    watchdog = Watchdog(app, 60, 30)
+    monkeypatch.setattr(watchdog, "_progress", Progress(clock))
+    monkeypatch.setattr(streams.watchdog, "fail_stop", fail_stop)
+    monkeypatch.setattr(streams.watchdog, "LOOK_SECONDS", 0.001)
+    with pytest.raises(Ended, match="no commit for 130 s although records wait"):
+        await asyncio.wait_for(watchdog.run(), 5)
+
+
+def test_a_loop_that_stands_still_ends_its_process(capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing within the loop could: it is done by a thread that is not Python's."""
+    child = os.fork()
+    if child == 0:
+        try:
+            asyncio.run(beat_and_stand_still())
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 1
+    assert "in beat_and_stand_still" in capfd.readouterr().err
+
+
+async def beat_and_stand_still() -> None:
+    app: Any = None
+    beating = asyncio.create_task(Watchdog(app, 60, 0.2)._beat())
+    await asyncio.sleep(0.01)
+    time.sleep(5)  # noqa: ASYNC251  # meant to stand still
+    beating.cancel()
 
 
 @pytest.fixture

@@ -4,15 +4,19 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from faust.types import TP
 
 from cli.child import spawn
 from runtime.kafka import ensure_topics
 from schemas.topics import Topic
-from tests.streams.engine.counting import PARTITIONS
+from streams.engine.consumer import BatchConsumer, RecordBatch
+from tests.streams.engine.counting import PARTITIONS, make_app
 
+PLACE = TP("in", 0)
 TOPICS = [
     Topic("in", "", "", "delete", None),
     Topic("out", "", "", "delete", None),
@@ -89,3 +93,21 @@ async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
             return
         assert loop.time() < deadline, f"not within {seconds} s: {condition}"
         await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def consumer() -> BatchConsumer:
+    """A consumer that is not connected to anything."""
+    app = make_app("127.0.0.1:1", "unit.")
+    app.finalize()
+    made: BatchConsumer = app.consumer  # type: ignore[assignment]
+    BatchConsumer.batch_topics |= {"in"}
+    made.app.consumer_generation_id = 1
+    return made
+
+
+def batch(first: int, last: int, follows: int | None = None, generation: int = 1) -> RecordBatch:
+    records = [SimpleNamespace(offset=offset) for offset in range(first, last + 1)]
+    made = RecordBatch("in", 0, last, 0.0, 0, [], b"", b"", None, 0, 0, PLACE, generation_id=generation)
+    made.follows, made.records = first if follows is None else follows, records
+    return made

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,33 +17,14 @@ from faust.types import TP
 from runtime.kafka import ensure_topics
 from schemas.topics import Topic
 from streams.engine import Output, fail_stop
-from streams.engine.consumer import BatchConsumer, RecordBatch
+from streams.engine import store as engine_store
+from streams.engine.consumer import BatchConsumer
 from streams.engine.lease import Lease
 from streams.engine.producer import WaitingBuffer
 from streams.engine.store import FenceStore
-from tests.streams.engine.conftest import TOPICS, read_all, until
+from tests.streams.engine.conftest import PLACE, TOPICS, batch, read_all, until
 from tests.streams.engine.counting import make_app
 from tests.streams.engine.test_kills import committed
-
-PLACE = TP("in", 0)
-
-
-@pytest.fixture
-async def consumer() -> BatchConsumer:
-    """A consumer that is not connected to anything."""
-    app = make_app("127.0.0.1:1", "unit.")
-    app.finalize()
-    made: BatchConsumer = app.consumer  # type: ignore[assignment]
-    BatchConsumer.batch_topics |= {"in"}
-    made.app.consumer_generation_id = 1
-    return made
-
-
-def batch(first: int, last: int, follows: int | None = None, generation: int = 1) -> RecordBatch:
-    records = [SimpleNamespace(offset=offset) for offset in range(first, last + 1)]
-    made = RecordBatch("in", 0, last, 0.0, 0, [], b"", b"", None, 0, 0, PLACE, generation_id=generation)
-    made.follows, made.records = first if follows is None else follows, records
-    return made
 
 
 async def test_only_an_explicit_release_makes_a_batch_committable(consumer: BatchConsumer) -> None:
@@ -117,6 +98,37 @@ def test_a_deleted_key_is_gone_after_recovery(store: FenceStore) -> None:
     event = changelog_event("log", b"k", value(1, b"a"), None)
     store.apply_changelog_batch([event], lambda key: key, lambda got: got)
     assert b"k" not in store.states(0)
+
+
+def test_a_changelog_that_cannot_be_read_ends_the_worker(store: FenceStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faust's recovery would log it and go on without the state."""
+    causes: list[object] = []
+    monkeypatch.setattr(engine_store, "fail_stop", causes.append)
+
+    def damaged() -> Iterator[Any]:
+        raise ValueError("damaged")
+        yield
+
+    event = changelog_event("log", b"k", value(1, b"a"))
+    event.message.records = damaged()
+    store.apply_changelog_batch([event], lambda key: key, lambda got: got)
+    assert [str(cause) for cause in causes] == ["damaged"]
+
+
+async def test_a_rebalance_forgets_all_states_and_reads_the_whole_changelog_again() -> None:
+    """Memory may be ahead of the log, or behind what another worker wrote."""
+    app = make_app("127.0.0.1:1", "unit.")
+    app.finalize()
+    (table,) = app.tables.values()
+    changelog = TP(table.changelog_topic_name, 0)
+    event = changelog_event(changelog.topic, b"k", value(1, b"a"))
+    event.message.offset = 0
+    table.data.apply_changelog_batch([event], lambda key: key, lambda got: got)
+    assert table.data.states(0) == {b"k": value(1, b"a")}
+    table.data.rewrites[0] = {b"k": value(1, b"a")}
+    await table.on_rebalance({changelog}, set(), set(), 2)
+    assert (len(table.data), table.data.rewrites) == (0, {})
+    assert table.persisted_offset(changelog) == -1
 
 
 class SlowChannel:

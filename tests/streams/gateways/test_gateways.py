@@ -210,6 +210,27 @@ def test_stopped_scripts_and_alarms_come_and_go() -> None:
     assert (second.stopped_scripts, second.alarms) == ({}, {})
 
 
+def test_frames_that_come_back_say_nothing_of_how_the_gateway_is_now() -> None:
+    """Dead frames of days ago, when its clock was a day ahead and a script of it had stopped, are redriven."""
+
+    def came_back(dead: Any) -> Any:
+        dead.headers.append(("archived", b"1"))
+        return dead
+
+    live = [beacon(n, NOW + 10_000 * n, NOW / 1000 + 10 * n, n) for n in range(8)]
+    then = NOW - 3 * DAY
+    dead = [beacon(10 + n, then + 10_000 * n, (then + DAY) / 1000 + 10 * n, 100 + n) for n in range(8)]
+    dead.append(notify(20, then + 90_000, **{"script:1": {"running": False}}))
+    states: States = {}
+    run(live, states)
+    before = load(states[KEY_PREFIX + b"gw"], b"gw").skew.known
+    assert [each.values["packet_id"] for each in heard(run([came_back(each) for each in dead], states))] == list(
+        range(100, 108)
+    )
+    held = load(states[KEY_PREFIX + b"gw"], b"gw")
+    assert (held.skew.known, held.stopped_scripts, held.last_frame) == (before, {}, NOW + 70_000)
+
+
 def test_another_device_under_the_prefix_is_flagged() -> None:
     work = run([beacon(1, NOW, NOW / 1000, 1), beacon(2, NOW + 1, NOW / 1000, 2, "shellypro2-b")])
     assert [(each.gateway, each.flags) for each in heard(work)] == [

@@ -11,6 +11,7 @@ from schemas.codec import decode_advertisement
 from schemas.topics import ADVERTISEMENTS
 from streams.decode import DecodeStage
 from streams.engine import Output, States, Work
+from streams.gateways.state import KEY_PREFIX, dump, load
 from streams.log_position import KEY
 from tests.streams.gateways.test_gateways import NOW, PLACES, SENSOR, notify, record, tick
 
@@ -83,6 +84,14 @@ def test_the_status_topic_says_the_same_again_and_nothing_comes_of_it() -> None:
         notify(5, NOW + 5_000),
     ]
     assert heard(run(again, states)) == []
+
+
+def test_a_state_is_stored_byte_for_byte_whether_a_value_is_whole_or_not() -> None:
+    """JSON says 22 where 22.0 is meant; read back, it must not become another."""
+    work = run([notify(1, NOW, **sensors(TS, battery=100, humidity=63.5, temperature=22))])
+    stored = work.changed[KEY_PREFIX + b"gw"]
+    assert stored is not None
+    assert dump(load(stored, b"gw")) == stored
 
 
 @pytest.mark.parametrize("later", [notify(3, NOW + 2_000), tick(3, NOW + 30_000)])

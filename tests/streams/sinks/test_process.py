@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from aiokafka import AIOKafkaProducer
+
 from schemas.dead_letter import dead_letter_facts
 from schemas.frame import tick_headers
 from schemas.topics import RAW_FRAMES, READINGS
@@ -118,6 +120,27 @@ async def test_poison_becomes_a_dead_letter_with_its_bytes(pipeline: Pipeline, s
     metrics = (await pipeline.page("/metrics"))[1]
     assert 'bluflow_sink_dead_letters_total{reason="undecodable",sink="history"} 4.0' in metrics
     assert 'bluflow_sink_records_written_total{sink="history"} 2.0' in metrics
+
+
+async def test_a_record_with_neither_key_nor_value_is_a_dead_letter(
+    pipeline: Pipeline, start: Callable[..., Any]
+) -> None:
+    """Our client refuses to send one; others do not."""
+    async with AIOKafkaProducer(bootstrap_servers=pipeline.settings.broker) as producer:
+        batch = producer.create_batch()
+        batch.append(key=None, value=None, timestamp=None)
+        await (await producer.send_batch(batch, pipeline.name(READINGS), partition=0))
+    await pipeline.send(READINGS, [reading_message(0)._replace(partition=0)])
+    start()
+
+    async def committed() -> bool:
+        return await pipeline.committed("history") == 2
+
+    await until(committed)
+    [letter] = await pipeline.dead_letters()
+    assert (letter.key, letter.value) == (None, b"")
+    assert dead_letter_facts(letter.headers)["reason"] == "undecodable"
+    assert await pipeline.readings() == [reading(0)]
 
 
 async def test_only_the_rejected_reading_of_a_batch_is_dead(pipeline: Pipeline, start: Callable[..., Any]) -> None:
