@@ -28,7 +28,7 @@ _INT64 = 2**63
 
 _IN_TAG = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
 _IN_MEASUREMENT = str.maketrans({",": r"\,", " ": r"\ ", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
-_SERIES = 16_384  # sensors whose escaped tags are kept, some 5 MB; beyond it they are escaped again
+_SERIES = 16_384  # sensors whose escaped tags are kept, some 8 MB; beyond it they are escaped again
 
 
 def nanoseconds(time: int) -> int:
