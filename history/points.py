@@ -6,6 +6,7 @@ whole, for us. Gateway, rssi and name are never tags: each new value of a tag is
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, TypeGuard
 
 import msgspec
@@ -20,13 +21,14 @@ AGGREGATE_FIELDS = (
     *("count", "min", "max", "mean", "first", "first_at", "last", "last_at"),
     *("revision", "final"),
 )
+_NUMBERS = (int, float)  # by type: a bool is none
 _WITH_BATTERY = ("temperature", "humidity")
 _LATEST_MS = 9_223_372_036_854  # what 64 bits of nanoseconds hold
 _INT64 = 2**63
 
 _IN_TAG = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
 _IN_MEASUREMENT = str.maketrans({",": r"\,", " ": r"\ ", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
-_IN_STRING = str.maketrans({'"': r"\"", "\\": r"\\"})
+_SERIES = 16_384  # sensors whose escaped tags are kept, some 8 MB; beyond it they are escaped again
 
 
 def nanoseconds(time: int) -> int:
@@ -39,9 +41,9 @@ def reading_points(reading: Reading, location: str) -> list[bytes]:
     time = _time(reading.measured_at)
     battery = reading.values.get("battery")
     level = f",battery_level={_float(battery)}" if _is_number(battery) else ""
-    tags = f"location={_tag(location)},sensor_id={_tag(reading.sensor)}"
     try:
-        lines = [f'{READING},sensor_id={_tag(reading.sensor)} record="{_record(reading)}" {time}']
+        sensor, tags = _tags(reading.sensor, location)
+        lines = [f'{READING},{sensor} record="{_record(reading)}" {time}']
         for quantity, index, value in _numbers(reading.values):
             instance = f"index={index}," if index else ""
             beside = level if quantity in _WITH_BATTERY else ""
@@ -58,9 +60,10 @@ def aggregate_point(aggregate: Aggregate, location: str) -> bytes:
     if any(abs(number) >= _INT64 for number in (a.count, a.first_at, a.last_at, a.revision)):
         raise ReadingRejected(f"beyond 64 bits: {a}")
     instance = f"index={a.index}," if a.index else ""
+    _, tags = _tags(a.sensor, location)
     try:
         return (
-            f"{_measurement(a.quantity)},{instance}location={_tag(location)},sensor_id={_tag(a.sensor)} "
+            f"{_measurement(a.quantity)},{instance}{tags} "
             f"count={a.count}i,min={_float(a.min)},max={_float(a.max)},mean={_float(a.mean)},"
             f"first={_float(a.first)},first_at={a.first_at}i,last={_float(a.last)},last_at={a.last_at}i,"
             f"revision={a.revision}i,final={'true' if a.final else 'false'} {time}"
@@ -95,17 +98,21 @@ def aggregate_of(
 def _numbers(values: Mapping[str, Any]) -> Iterator[tuple[str, int, int | float]]:
     """(quantity, index, value) of every numeric value; the index tells apart what a packet repeats."""
     for quantity, given in values.items():
-        for index, value in enumerate(given if isinstance(given, list) else [given]):
-            if _is_number(value):
-                yield quantity, index, value
+        if type(given) in _NUMBERS:  # nearly all of them
+            yield quantity, 0, given
+        elif isinstance(given, list):
+            for index, value in enumerate(given):
+                if _is_number(value):
+                    yield quantity, index, value
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
-    return type(value) in (int, float)
+    return type(value) in _NUMBERS
 
 
 def _record(reading: Reading) -> str:
-    return encode(reading).decode().translate(_IN_STRING)
+    """As a string field's text; on bytes, as that is many times quicker than translating text."""
+    return encode(reading).replace(b"\\", rb"\\").replace(b'"', rb"\"").decode()
 
 
 def _time(time: int) -> int:
@@ -122,8 +129,16 @@ def _float(value: float) -> str:
     return repr(number)
 
 
+@lru_cache(maxsize=1024)
 def _measurement(quantity: str) -> str:
     return quantity.translate(_IN_MEASUREMENT)
+
+
+@lru_cache(maxsize=_SERIES)
+def _tags(sensor: str, location: str) -> tuple[str, str]:
+    """Of the whole reading, and of its quantities. Escaped once for a sensor and its place, not for each point."""
+    tag = f"sensor_id={_tag(sensor)}"
+    return tag, f"location={_tag(location)},{tag}"
 
 
 def _tag(text: str) -> str:

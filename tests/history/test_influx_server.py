@@ -20,6 +20,7 @@ class Scripted:
         self.status, self.body, self.headers = 204, b"", dict[str, str]()
         self.asked: list[web.Request] = []
         self.bodies: list[object] = []  # of those that are JSON
+        self.lines: list[bytes] = []  # of all others; aiohttp has unpacked them
         self.delay = 0.0
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -27,6 +28,8 @@ class Scripted:
         body = await request.read()
         if body.startswith(b"{"):
             self.bodies.append(json.loads(body))
+        else:
+            self.lines += body.split(b"\n")
         await asyncio.sleep(self.delay)
         return web.Response(status=self.status, body=self.body, headers=self.headers)
 
@@ -49,7 +52,9 @@ async def test_a_write_is_a_v2_write_in_nanoseconds_zipped_with_the_token(
     script, url = scripted
     (tmp_path / "token").write_text("t0ken\n")
     server = InfluxServer(url, "o r g", tmp_path / "token")
-    await server.write("b", [b"m f=1 1"] * 12_001)
+    lines = [f"m f=1 {number}".encode() for number in range(12_001)]
+    await server.write("b", lines)
+    assert script.lines == lines
     assert len(script.asked) == 3  # of 5000 points at most
     asked = script.asked[0]
     assert (asked.method, asked.path) == ("POST", "/api/v2/write")
