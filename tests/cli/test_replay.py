@@ -159,7 +159,7 @@ TODAY, TOMORROW = (time.strftime("%Y-%m-%d", time.gmtime(time.time() + days * 86
         ((*SECOND_DAY, "--sensor", "fridge"), "not a MAC address"),
         ((*SECOND_DAY, "archive.sqlite"), "a file is read with --from-archive"),
         ((*SECOND_DAY, "--from-archive"), "archive.sqlite: there is no such file"),
-        ((*SECOND_DAY, "--from-archive", "nonsense"), "nonsense: not an archive.sqlite"),
+        ((*SECOND_DAY, "--from-archive", "nonsense"), "nonsense: neither an archive.sqlite nor a Parquet file"),
         (("--to", "2025-10-06"), "--from"),
         (SECOND_DAY, "no Kafka broker answers on 127.0.0.1:1"),
     ],
