@@ -39,9 +39,11 @@ class KafkaSource:
         *,
         span: Span,
         cut: Set[int],
+        older: bool,
         total: int,
     ) -> None:
-        self._consumer, self._ends, self._span, self.cut, self.total = consumer, ends, span, cut, total
+        self._consumer, self._ends, self._span = consumer, ends, span
+        self.cut, self.older, self.total = cut, older, total
         self.partitions = len(ends)
         self._open = {tp for tp in ends if begins[tp] < ends[tp]}
         self._waiting: defaultdict[TopicPartition, deque[Placed]] = defaultdict(deque)
@@ -142,8 +144,9 @@ async def kafka_source(broker: str, topic: str, start: int, end: int) -> AsyncIt
 
         begins, behind, inside = await offsets(start - MARGIN_MS), await offsets(end), await offsets(start)
         cut = {tp.partition for tp in tps if 0 < first[tp] >= inside[tp]}
+        older = any(inside[tp] > 0 for tp in tps)
         total = sum(behind[tp] - begins[tp] for tp in tps)
-        yield KafkaSource(consumer, begins, ends, span=(start, end), cut=cut, total=total)
+        yield KafkaSource(consumer, begins, ends, span=(start, end), cut=cut, older=older, total=total)
     finally:
         await consumer.stop()
 

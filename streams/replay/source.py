@@ -31,11 +31,13 @@ class Source(Protocol):
 
     `cut`: the partitions whose older part was deleted before their first record here. `missing`: when else records
     arrived that are not here. `by_offset`: whether it gave each offset of a partition out only once.
+    `older`: whether the log had records before these.
     """
 
     partitions: int
     total: int
     cut: Set[int]
+    older: bool
     by_offset: bool
     missing: Sequence[Span]
 
@@ -71,15 +73,20 @@ class StoredSource:
 
     by_offset = False  # a broker that lost its memory begins anew
 
-    def __init__(self, shelf: Shelf, survey: Survey, *, reaches_back: bool, missing: Sequence[Span]) -> None:
+    def __init__(
+        self, shelf: Shelf, survey: Survey, *, older: bool, reaches_back: bool, missing: Sequence[Span]
+    ) -> None:
         self._shelf, self._survey, self.total, self.missing = shelf, survey, survey.total, missing
         self.partitions = len(survey.first)
-        self.cut: Set[int] = set() if reaches_back else {each for each, first in survey.first.items() if first.offset}
+        begins = survey.beyond | survey.first
+        self.cut: Set[int] = set() if reaches_back else {each for each, first in begins.items() if first.offset}
+        self.older = older or bool(self.cut)
 
     @classmethod
     async def open(cls, shelf: Shelf, start: int, end: int) -> "StoredSource":
         """Looks through the range once, to know its partitions. Raises what the shelf raises."""
         survey, newest = Survey(start, end), shelf.newest(start)
+        older = newest is not None
         async for place in _with_pauses(shelf.places(start if newest is None else newest - _AROUND_MS, end)):
             survey.saw(place)
         following = next(shelf.places(end, 1 << 62), None)
@@ -87,12 +94,12 @@ class StoredSource:
             for place in shelf.places(following.received_at, following.received_at + _AROUND_MS):
                 survey.saw(place)
         if shelf.covered is None:
-            return cls(shelf, survey, reaches_back=newest is not None, missing=survey.missing)
+            return cls(shelf, survey, older=older, reaches_back=older, missing=survey.missing)
         lacking = without((start, end), shelf.covered)
         # what comes before all files is a matter of `cut`, and what comes after them was never asked for
         inner = [span for span in lacking if start < span[0] and span[1] < end]
         reaches_back = not lacking or lacking[0][0] > start
-        return cls(shelf, survey, reaches_back=reaches_back, missing=inner)
+        return cls(shelf, survey, older=older, reaches_back=reaches_back, missing=inner)
 
     @property
     def through(self) -> int:

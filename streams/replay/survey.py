@@ -14,7 +14,7 @@ HOLE_MS = 10 * 60_000
 class Survey:
     """Fed with every place of [start, end), in order, and with some from before and behind. Unix milliseconds.
 
-    `first` and `last` of each partition are of the range; `beyond`: partitions that go on behind it.
+    `first` and `last` of each partition are of the range, `beyond` its first behind it.
     """
 
     start: int
@@ -23,7 +23,7 @@ class Survey:
     first: dict[int, Place] = field(default_factory=dict)
     last: dict[int, Place] = field(default_factory=dict)
     missing: list[Span] = field(default_factory=list)
-    beyond: set[int] = field(default_factory=set)
+    beyond: dict[int, Place] = field(default_factory=dict)
     _before: dict[int, Place] = field(default_factory=dict)
 
     def saw(self, place: Place) -> None:
@@ -34,7 +34,7 @@ class Survey:
             self.missing.append((before.received_at, place.received_at))
         self._before[partition] = place
         if place.received_at >= self.end:
-            self.beyond.add(partition)
+            self.beyond.setdefault(partition, place)
         elif place.received_at >= self.start:
             self.total += 1
             self.first.setdefault(partition, place)
@@ -45,7 +45,7 @@ class Survey:
         """Up to when every partition was read."""
         if not self.first and not self.beyond:
             return self.start
-        return min((self.last[each].received_at for each in self.last.keys() - self.beyond), default=self.end)
+        return min((self.last[each].received_at for each in self.last.keys() - self.beyond.keys()), default=self.end)
 
     def away(self, time: int) -> list[int]:
         """The partitions that have no records about that time, as their log had not begun or was over."""

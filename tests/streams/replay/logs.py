@@ -109,6 +109,7 @@ class ListSource:
     partitions = len(GATEWAYS)
     by_offset = True
     through = 1 << 62
+    older = True
 
     def __init__(self, records: list[Placed], *, cut: Iterable[int] = (), missing: Sequence[Span] = ()) -> None:
         self._records, self.total, self.missing = records, len(records), missing

@@ -117,6 +117,13 @@ async def test_it_says_which_partitions_were_cut(kafka: str, topic: str) -> None
             ]
 
 
+async def test_it_says_whether_the_log_began_before(kafka: str, topic: str) -> None:
+    await publish(kafka, topic, LOG)
+    for start, older in ((D0 - HOUR, False), (D0 + HOUR, True), (D0 + 99 * HOUR, True)):
+        async with kafka_source(kafka, topic, start, D0 + 100 * HOUR) as source:
+            assert source.older is older
+
+
 async def test_it_says_how_far_the_log_has_come(kafka: str, topic: str) -> None:
     """As far as the partition that lies back; a span that the log has passed is over."""
     await publish(kafka, topic, [each for each in LOG if each.record.partition == 0])
