@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+from cli.archive import archive
 from cli.config import config
 from cli.dead_letters import dead_letters
 from cli.decode import decode
@@ -32,6 +33,7 @@ app.add_typer(sensors)
 app.add_typer(dead_letters)
 app.add_typer(generation)
 app.add_typer(gateway)
+app.add_typer(archive)
 
 
 def _version(asked: bool) -> None:

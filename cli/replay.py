@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from streams.replay.source import Source
     from streams.settings import StreamsSettings
 
-_PATH_HELP = "With --from-archive: an archive.sqlite; by default the one in BLUFLOW_DATA."
+_PATH_HELP = (
+    "With --from-archive: an archive.sqlite, a Parquet file of bluflow archive export or a folder of them; by default "
+    "the archive.sqlite in BLUFLOW_DATA."
+)
 
 
 def replay(
@@ -68,17 +71,11 @@ def replay(
 
 def _days(start: str, end: str, *, force: bool) -> "Days":
     """The UTC days that are asked for. Raises BadParameter."""
-    from api.times import parse_instant
+    from cli.instants import instants
     from streams.replay.days import Days, day_of
 
-    times = {}
-    for option, text in (("--from", start), ("--to", end)):
-        try:
-            times[option] = parse_instant(text)
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint=option) from None
     try:
-        days = Days.touched_by(times["--from"], times["--to"])
+        days = Days.touched_by(*instants(start, end))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--to") from None
     today = day_of(time.time_ns() // 1_000_000)
@@ -97,7 +94,8 @@ async def _run(
 ) -> "Report":
     """Read, fold, replace. Raises what its parts raise."""
     from cli.checks import make_folder
-    from cli.replay_shown import Report, Teller
+    from cli.replay_shown import Report
+    from cli.teller import Teller
     from history.open import open_rebuilder
     from runtime.sensors_file import open_sensors
     from streams.keys import load_keys
@@ -126,10 +124,9 @@ async def _run(
 
 @asynccontextmanager
 async def _source(settings: "StreamsSettings", days: "Days", file: Path | None) -> AsyncIterator["Source"]:
-    """Where the records come from. Raises Unusable for a file that is none, LogForgot, KafkaError."""
+    """Where the records come from. Raises Unusable for a file that is none or damaged, LogForgot, KafkaError."""
     from cli.checks import reachable
-    from cli.unusable import Unusable
-    from history.archive import Archive
+    from cli.shelf import shelf
     from schemas.topics import RAW_FRAMES
     from streams.replay.kafka_source import kafka_source
     from streams.replay.source import StoredSource
@@ -140,19 +137,5 @@ async def _source(settings: "StreamsSettings", days: "Days", file: Path | None) 
         async with kafka_source(settings.broker, RAW_FRAMES.full_name(settings.topic_prefix), *span) as source:
             yield source
         return
-    if not file.is_file():
-        raise Unusable(f"{file}: there is no such file to read raw frames from")
-    if not _is_sqlite(file):
-        raise Unusable(f"{file}: not an archive.sqlite")
-    archive = Archive(file)
-    try:
-        yield await StoredSource.open(archive.placed, *span)
-    except ValueError as error:
-        raise Unusable(f"{file}: {error}") from error
-    finally:
-        await archive.close()
-
-
-def _is_sqlite(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(15) == b"SQLite format 3"
+    async with shelf(file) as opened:
+        yield await StoredSource.open(opened, *span)

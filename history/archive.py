@@ -1,10 +1,9 @@
 """The archive: every raw record for as long as it is kept. Where the broker forgets, this is the log of record."""
 
-import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from history.database import Database, Schema, int64
 from history.packing import pack, unpack
@@ -26,10 +25,13 @@ PAGE = 1000  # records; some 0.5 MB unpacked
 
 _INSERT = "INSERT OR IGNORE INTO record VALUES (?, ?, ?, ?, ?)"
 _PAGE = """
-    SELECT received_at, raw_partition, raw_offset, digest, packed FROM record
+    SELECT {columns} FROM record
     WHERE (received_at, raw_partition, raw_offset, digest) > (?, ?, ?, ?) AND received_at < ?
     ORDER BY received_at, raw_partition, raw_offset, digest LIMIT ?
 """
+_PLACES = _PAGE.format(columns="received_at, raw_partition, raw_offset, digest")
+_RECORDS = _PAGE.format(columns="received_at, raw_partition, raw_offset, digest, packed")
+_NEWEST = "SELECT max(received_at) FROM record WHERE received_at < ?"
 _COUNT = "SELECT count(*) FROM record WHERE received_at >= ? AND received_at < ?"
 _PRUNE = """
     DELETE FROM record WHERE (received_at, raw_partition, raw_offset, digest) IN (
@@ -47,6 +49,14 @@ class RawRecord(NamedTuple):
     headers: Headers
 
 
+class Place(NamedTuple):
+    """Where a raw record stands in the log of all partitions, in the order in which a replay reads them."""
+
+    received_at: int
+    partition: int
+    offset: int
+
+
 class Placed(NamedTuple):
     """A raw record with its place in the log: its offset and when the bridge received it (unix milliseconds)."""
 
@@ -55,23 +65,32 @@ class Placed(NamedTuple):
     record: RawRecord
 
 
+def place_of(placed: Placed) -> Place:
+    """Where it stands."""
+    return Place(placed.received_at, placed.record.partition, placed.offset)
+
+
+def in_order(placed: Iterable[Placed]) -> list[Placed]:
+    """As the archive keeps them: by place, of one place by content, each record once."""
+    return [placed for _, placed in sorted({_row(each)[:4]: each for each in placed}.items())]
+
+
 class Archive:
-    """The raw records in one SQLite file; one process writes, any number read."""
+    """The raw records in one SQLite file; any number read, and who writes waits for who writes."""
+
+    covered = None  # it does not know what it lacks: its records have to tell
 
     def __init__(self, path: Path, *, busy_timeout: float = 2.0, page: int = PAGE) -> None:
         self._database = Database(path, SCHEMA, busy_timeout=busy_timeout)
         self._page = page
 
-    async def write(self, records: Sequence[Placed]) -> None:
-        """Return once all of them are durable; one that is there already changes nothing.
+    async def write(self, records: Sequence[Placed]) -> int:
+        """Return once all of them are durable, and how many were new; one that is there already changes nothing.
 
         Raises StoreUnavailable or ReadingRejected; then none is stored.
         """
-
-        def work(connection: sqlite3.Connection) -> None:
-            connection.executemany(_INSERT, [_row(placed) for placed in records])
-
-        await self._database.write(work)
+        rows = [_row(placed) for placed in records]
+        return await self._database.write(lambda connection: connection.executemany(_INSERT, rows).rowcount)
 
     def read(self, start: int, end: int) -> Iterator[RawRecord]:
         """The records with start <= received_at < end (unix milliseconds), in the order received; for a replay.
@@ -83,21 +102,31 @@ class Archive:
 
     def placed(self, start: int, end: int) -> Iterator[Placed]:
         """As `read`, each record with its place."""
+        for received_at, partition, offset, _, packed in self._rows(_RECORDS, start, end):
+            key, headers, value = unpack(packed)
+            yield Placed(offset, received_at, RawRecord(partition, key, value, headers))
+
+    def places(self, start: int, end: int) -> Iterator[Place]:
+        """As `placed`, the places alone: some ten times as fast."""
+        return (Place(*row[:3]) for row in self._rows(_PLACES, start, end))
+
+    def _rows(self, page: str, start: int, end: int) -> Iterator[tuple[Any, ...]]:
         after: tuple[int, int, int, int] = (int64(start - 1), 2**62, 0, 0)
         while True:
             with self._database.read() as connection:
-                rows = connection.execute(_PAGE, (*after, int64(end), self._page)).fetchall() if connection else []
-            for received_at, partition, offset, _, packed in rows:
-                key, headers, value = unpack(packed)
-                yield Placed(offset, received_at, RawRecord(partition, key, value, headers))
+                rows = connection.execute(page, (*after, int64(end), self._page)).fetchall() if connection else []
+            yield from rows
             if len(rows) < self._page:
                 return
             after = rows[-1][:4]
 
-    def newest(self) -> int | None:
-        """When the newest record was received (unix milliseconds); None if there is none. Raises StoreUnavailable."""
+    def newest(self, before: int = 2**63 - 1) -> int | None:
+        """When the newest record of those received before then was received; None if there is none.
+
+        Both in unix milliseconds. Raises StoreUnavailable.
+        """
         with self._database.read() as connection:
-            found = connection.execute("SELECT max(received_at) FROM record").fetchone() if connection else None
+            found = connection.execute(_NEWEST, (int64(before),)).fetchone() if connection else None
         return int(found[0]) if found and found[0] is not None else None
 
     def count(self, start: int, end: int) -> int:

@@ -10,6 +10,7 @@ from streams.engine.tails import Mark, mark_after
 
 KEY = b"raw"
 _OFFSET_BITS = 44  # 17 trillion offsets, a million epochs
+MOST_EPOCHS = (1 << 64 - _OFFSET_BITS) - 1
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[int, ...]).decode

@@ -14,6 +14,7 @@ import streams.metrics
 import streams.sinks.metrics
 from api.live import Live
 from api.metrics import Metrics
+from history.parquet import SCHEMA, Facts
 from schemas.topics import DAY, TOPICS
 from streams.formats.reasons import REASONS
 
@@ -80,6 +81,15 @@ def test_every_option_in_the_gateway_s_document_is_one_and_none_is_missing() -> 
     named = set(re.findall(r"--[a-z][a-z-]+", text)) - {"--lan"}  # of `bluflow run`
     assert named == {name for name in options if name.startswith("--")} - {"--help"}
     assert set(re.findall(r"bluflow gateway ([a-z]+)", text)) <= set(commands)
+
+
+def test_every_column_and_fact_of_an_exported_file_is_explained() -> None:
+    """In their order; others' queries rest on it."""
+    text = (ROOT / "docs" / "archive.md").read_text()
+    names = [
+        name for cell in re.findall(r"^\| (`.*?`) \|", text, re.MULTILINE) for name in re.findall(r"`(\w+)`", cell)
+    ]
+    assert names == [*SCHEMA.names, *Facts.__struct_fields__]
 
 
 @pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"])

@@ -1,4 +1,7 @@
-"""A real worker and real sinks make the history; `bluflow replay` makes it again from the raw log on the broker."""
+"""A real worker and real sinks make the history and the archive; `bluflow replay` makes it again from the raw log.
+
+From the broker, from the archive, and from what was exported of either.
+"""
 
 import json
 import sqlite3
@@ -11,6 +14,7 @@ from typing import Any
 import pytest
 
 from cli.child import spawn
+from history.archive import Archive
 from history.sqlite import SqliteHistory
 from schemas.aggregate import WIDTHS
 from schemas.reading import Reading
@@ -25,6 +29,7 @@ BEGAN, ENDED = D0 + 22 * HOUR, D0 + 2 * DAY + 30 * MINUTE
 LOG = log((each.frame() for each in packets(BEGAN, D0 + 2 * DAY)), BEGAN, ENDED, partitions=4)
 SECOND_DAY = (D0 + DAY, D0 + 2 * DAY)
 RANGE = ("--from", "2025-10-06", "--to", "2025-10-07")
+EXPORTED = ("--from", "2025-10-05", "--to", "2025-10-08")
 
 
 @pytest.fixture
@@ -37,6 +42,7 @@ def settings(kafka: str, topics: str, tmp_path: Path) -> dict[str, str]:
         "BLUFLOW_DATA": str(tmp_path / "data"),
         "BLUFLOW_RAW_DAYS": "36500",
         "BLUFLOW_FIVE_MINUTE_DAYS": "36500",
+        "SINKS_ARCHIVE_DAYS": "36500",
     }
 
 
@@ -112,5 +118,15 @@ async def test_a_rebuild_from_the_broker_agrees_with_the_live_run(
         assert packets_of(rebuilt) == packets_of(lived)
         assert windows == lived_windows
     assert len(lived) == 2 * 144
-    assert digests == digests[:1] * 3
+
+    await until_async(lambda: Archive(data / "archive.sqlite").count(0, 2**62) == len(LOG), 100, "the whole archive")
+    for stored in ((), ("--from-archive",)):
+        out = ("--out", str(tmp_path / "exported" / f"to{''.join(stored)}"))
+        done = bluflow("archive", "export", *EXPORTED, *stored, *out, folder=tmp_path, **settings)
+        assert (done.returncode, done.stderr) == (0, "")
+    for path in ((), *((str(folder),) for folder in (tmp_path / "exported").iterdir())):
+        done = bluflow("replay", *RANGE, "--json", "--from-archive", *path, folder=tmp_path, **settings)
+        assert (done.returncode, done.stderr) == (0, "")
+        digests.append(json.loads(done.stdout)["digest"])
+    assert digests == digests[:1] * 6
     assert await everything(data) == await everything(empty)

@@ -1,13 +1,15 @@
 """What of the raw log was read: which rows of the history it may replace, and which days it knows whole. Pure."""
 
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 from history.archive import Placed
+from history.spans import Span, union, without
+from history.store import DAY_MS
 from schemas.reading import Reading
 from streams.replay.days import LEAD_IN_MS
+from streams.replay.survey import HOLE_MS
 
-# Each raw partition gets a tick every 30 s while the bridge is up: in a longer silence nothing was received.
-HOLE_MS = 10 * 60_000
 _ARCHIVED = ("archived", b"1")  # came back from the archive after a reboot: the log did not begin with it
 
 
@@ -15,27 +17,33 @@ _ARCHIVED = ("archived", b"1")  # came back from the archive after a reboot: the
 class Coverage:
     """Fed with each record read, in order of arrival. Times in unix milliseconds.
 
-    `start`: from when on the log was asked for. `cut`: whether what came before the first record may have been
-    deleted; a log that is whole began with its first record. `by_offset`: an offset was given out once only.
+    `start`: from when on the log was asked for. `cut`: the partitions of which what came before their first record may
+    have been deleted; one that is whole began with its first record. `by_offset`: an offset was given out once only.
+    `missing`: when records arrived that are not there.
     """
 
     start: int
-    cut: bool
+    cut: Set[int]
     by_offset: bool = False
-    first: int | None = None
+    missing: Sequence[Span] = ()
+    first: dict[int, int] = field(default_factory=dict)
     last: int = 0
-    _holes: list[tuple[int, int]] = field(default_factory=list)
+    _holes: list[Span] = field(default_factory=list)
     _through: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def saw(self, placed: Placed) -> None:
         """A record was read."""
-        if self.first is None:
-            self.first = self.last = placed.received_at
-            self.cut = self.cut or _ARCHIVED in placed.record.headers
+        partition = placed.record.partition
+        if not self.first:
+            self.last = placed.received_at
+        if partition not in self.first:
+            self.first[partition] = placed.received_at
+            if placed.offset == 0 and _ARCHIVED in placed.record.headers:
+                self.cut = {*self.cut, partition}
         if placed.received_at - self.last > HOLE_MS:
             self._holes.append((self.last, placed.received_at))
         self.last = max(self.last, placed.received_at)
-        partition, through = placed.record.partition, self._place(placed.received_at, placed.offset)
+        through = self._place(placed.received_at, placed.offset)
         self._through[partition] = max(through, self._through.get(partition, through))
 
     def has_read(self, held: Reading) -> bool:
@@ -53,14 +61,21 @@ class Coverage:
         at = held.received_at
         if not self.has_read(held):
             return False
-        return self.first is None or at < self.first or any(low < at < high for low, high in self._holes)
+        first = self.first.get(held.at.partition, min(self.first.values(), default=None))
+        return first is None or at < first or any(low < at < high for low, high in self._holes)
 
     def begins(self) -> int:
         """From when on the log is whole."""
-        if not self.cut:
-            return self.start
-        return self.first if self.first is not None else 1 << 62
+        return max((self.first.get(each, 1 << 62) for each in self.cut), default=self.start)
 
     def knows(self, day: int) -> bool:
-        """Whether the log is whole from a day's lead-in on; `day` is its midnight."""
+        """Whether the log goes back to a day's lead-in; `day` is its midnight."""
         return self.begins() <= day - LEAD_IN_MS
+
+    def lost(self, day: int) -> list[Span]:
+        """When records arrived that the day needs, and that are not there."""
+        return [span for span in union(self.missing) if span[0] < day + DAY_MS and span[1] > day - LEAD_IN_MS]
+
+    def whole(self, through: int) -> list[Span]:
+        """When, up to `through`, the log is whole."""
+        return without((self.begins(), through), self.missing)

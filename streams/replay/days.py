@@ -29,7 +29,7 @@ class Days(NamedTuple):
         if start >= end:
             raise ValueError("nothing lies between them: --to has to be later than --from")
         if end - start > MOST_DAYS * DAY_MS:
-            raise ValueError(f"more than {MOST_DAYS} days at once: rebuild one year after the other")
+            raise ValueError(f"more than {MOST_DAYS} days at once: take one year after the other")
         return cls(start - start % DAY_MS, end + -end % DAY_MS)
 
     def __contains__(self, time: object) -> bool:

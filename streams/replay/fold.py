@@ -1,12 +1,13 @@
 """Raw records through decode and track in this process: the same pure folds as the worker's, without Kafka."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from history.archive import Placed
+from schemas.advertisement import Coordinate, Tick
 from schemas.aggregate import Aggregate
-from schemas.codec import decode_aggregate, decode_reading
+from schemas.codec import decode_aggregate, decode_reading, encode
 from schemas.dead_letter import dead_letter_facts
 from schemas.frame import Headers
 from schemas.reading import Reading
@@ -14,7 +15,9 @@ from schemas.registry import Registry
 from schemas.topics import ADVERTISEMENTS, AGGREGATES, DEAD_LETTERS, RAW_FRAMES, READINGS, TOPICS
 from streams.decode import DecodeStage
 from streams.engine import Output, States
+from streams.log_position import MOST_EPOCHS
 from streams.places import Places
+from streams.replay.source import LogForgot
 from streams.track import TrackStage
 from streams.watermark import KEY, Watermark
 
@@ -37,7 +40,8 @@ class _Record(NamedTuple):
 class Fold:
     """From no state at all. `take` each record in order of arrival, then `finish`; `emit` is handed what comes of it.
 
-    `partitions` of the raw log. `sensor`: of that one alone.
+    `partitions` of the raw log; those that are `away` about a time (unix milliseconds) hold nobody up. `sensor`: of
+    that one alone.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class Fold:
         emit: Callable[[Reading | Aggregate], None],
         *,
         partitions: int,
+        away: Callable[[int], Iterable[int]] = lambda time: (),
         keys: Mapping[str, bytes],
         registry: Registry,
         sensor: str | None = None,
@@ -52,7 +57,7 @@ class Fold:
         counts = dict.fromkeys((topic.name for topic in TOPICS), 1) | {RAW_FRAMES.name: partitions}
         places = Places("", counts)
         self._decode, self._track = DecodeStage(places, lambda: keys), TrackStage(places, lambda: registry)
-        self._emit = emit
+        self._emit, self._away = emit, away
         self._wanted = None if sensor is None else {sensor.encode(), b""}  # a tick has no key
         self._raw: dict[int, States] = {}
         self._sensors: States = {}
@@ -67,12 +72,14 @@ class Fold:
         return Watermark.load(self._sensors.get(KEY), self._raw_partitions).time
 
     def take(self, placed: Placed) -> None:
-        """Fold one raw record."""
+        """Fold one raw record. Raises LogForgot where no order can be seen in the offsets."""
         raw = placed.record
         states = self._raw.setdefault(raw.partition, {})
         if placed.offset < self._next.get(raw.partition, 0):
             # the log lost its tail here, and hands the same offsets out again
-            self._decode.begin_epoch(states, placed.offset)
+            epoch = self._decode.begin_epoch(states, placed.offset)
+            if epoch > MOST_EPOCHS:
+                raise LogForgot("logs run beside each other, with the same partitions: read one of them at a time")
         self._next[raw.partition] = placed.offset + 1
         headers = [header for header in raw.headers if header[0] != _ARCHIVED]
         record = _Record(RAW_FRAMES.name, raw.partition, placed.offset, raw.key, raw.value, headers, placed.received_at)
@@ -81,6 +88,8 @@ class Fold:
                 self._pending.append(
                     _Record(output.topic, 0, placed.offset, output.key, output.value, [], placed.received_at)
                 )
+                if output.key == b"":
+                    self._tick_for_others(placed)
             else:
                 self._bury(output)
         if len(self._pending) >= BATCH:
@@ -98,6 +107,12 @@ class Fold:
                 self._emit(decode_aggregate(output.value or b""))
             else:
                 self._bury(output)
+
+    def _tick_for_others(self, placed: Placed) -> None:
+        """A tick came: the partitions that there are not, or not any more, have it too."""
+        for partition in self._away(placed.received_at):
+            tick = Tick(placed.received_at, Coordinate(0, partition, 0, 0))
+            self._pending.append(_Record(ADVERTISEMENTS.name, 0, 0, b"", encode(tick), [], placed.received_at))
 
     def _bury(self, output: Output) -> None:
         if output.topic == DEAD_LETTERS.name:

@@ -1,14 +1,16 @@
 """The raw-frames topic as a source: read by nobody's group, up to where it ended when reading began."""
 
 import heapq
+import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence, Set
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from history.archive import Placed, RawRecord
+from history.spans import Span
 from runtime.kafka import partitions_for
 from streams.replay.source import LogForgot
 
@@ -20,9 +22,14 @@ _LONGEST_TIME = 15  # digits
 
 
 class KafkaSource:
-    """A part of the topic: `begins` and `ends` are each partition's first offset to read, and the snapshot's end."""
+    """A part of the topic: `begins` and `ends` are each partition's first offset to read, and the snapshot's end.
+
+    `total`: about how many records are read. A partition is at its end where its records have arrived `MARGIN_MS`
+    after the span, unless they are from the future: a bridge's clock was ahead then, and was set right later.
+    """
 
     by_offset = True
+    missing: Sequence[Span] = ()
 
     def __init__(
         self,
@@ -30,17 +37,31 @@ class KafkaSource:
         begins: dict[TopicPartition, int],
         ends: dict[TopicPartition, int],
         *,
-        span: tuple[int, int],
-        cut: bool,
+        span: Span,
+        cut: Set[int],
+        older: bool,
+        total: int,
     ) -> None:
-        self._consumer, self._ends, self._span, self.cut = consumer, ends, span, cut
+        self._consumer, self._ends, self._span = consumer, ends, span
+        self.cut, self.older, self.total = cut, older, total
         self.partitions = len(ends)
-        self.total = sum(ends[tp] - begins[tp] for tp in ends)
         self._open = {tp for tp in ends if begins[tp] < ends[tp]}
         self._waiting: defaultdict[TopicPartition, deque[Placed]] = defaultdict(deque)
         self._clock: dict[TopicPartition, int] = {}
+        self._now = time.time_ns() // 1_000_000
+        # how far each partition was read, of those that ever had a record
+        self._through = {tp: span[0] for tp in ends if ends[tp]}
         for tp, begin in begins.items():
             consumer.seek(tp, begin)
+
+    @property
+    def through(self) -> int:
+        """As `Source`; never ahead of the clock."""
+        return min(self._now, self._span[1], *self._through.values())
+
+    def away(self, time: int) -> tuple[int, ...]:
+        """As `Source`: a topic's partitions are there from its beginning on."""
+        return ()
 
     async def records(self) -> AsyncIterator[Placed]:
         """As `Source`. Raises LogForgot, KafkaError."""
@@ -90,10 +111,15 @@ class KafkaSource:
     def _take(self, tp: TopicPartition, records: Iterable[ConsumerRecord]) -> None:
         for record in records:
             placed = _placed(record)
-            if record.offset >= self._ends[tp] or placed.received_at >= self._span[1]:
+            at = placed.received_at
+            if record.offset >= self._ends[tp] or self._span[1] + MARGIN_MS <= at <= self._now + MARGIN_MS:
                 self._open.discard(tp)
+            if record.offset < self._ends[tp]:
+                self._through[tp] = max(self._through[tp], at)
+            if tp not in self._open:
                 return
-            self._waiting[tp].append(placed)
+            if at < self._span[1]:
+                self._waiting[tp].append(placed)
 
 
 @asynccontextmanager
@@ -105,24 +131,24 @@ async def kafka_source(broker: str, topic: str, start: int, end: int) -> AsyncIt
     consumer = AIOKafkaConsumer(bootstrap_servers=broker, auto_offset_reset="none", enable_auto_commit=False)
     await consumer.start()
     try:
-        numbers = consumer.partitions_for_topic(topic) or await _partitions(consumer, topic)
-        tps = [TopicPartition(topic, number) for number in sorted(numbers)]
+        tps = [TopicPartition(topic, number) for number in await partitions_for(consumer, topic)]
         if not tps:
             raise LogForgot(f"topic {topic} is not on {broker}")
         consumer.assign(tps)
-        ends = await consumer.end_offsets(tps)
-        first = await consumer.beginning_offsets(tps)
-        by_time = await consumer.offsets_for_times(dict.fromkeys(tps, max(0, start - MARGIN_MS)))
-        begins = {tp: found.offset if (found := by_time.get(tp)) else ends[tp] for tp in tps}
-        cut = any(first[tp] > 0 and begins[tp] <= first[tp] for tp in tps)
-        yield KafkaSource(consumer, begins, ends, span=(start, end), cut=cut)
+        ends, first = await consumer.end_offsets(tps), await consumer.beginning_offsets(tps)
+
+        async def offsets(time: int) -> dict[TopicPartition, int]:
+            """Each partition's first record that was written then or later."""
+            found = await consumer.offsets_for_times(dict.fromkeys(tps, max(0, time)))
+            return {tp: at.offset if (at := found.get(tp)) else ends[tp] for tp in tps}
+
+        begins, behind, inside = await offsets(start - MARGIN_MS), await offsets(end), await offsets(start)
+        cut = {tp.partition for tp in tps if 0 < first[tp] >= inside[tp]}
+        older = any(inside[tp] > 0 for tp in tps)
+        total = sum(behind[tp] - begins[tp] for tp in tps)
+        yield KafkaSource(consumer, begins, ends, span=(start, end), cut=cut, older=older, total=total)
     finally:
         await consumer.stop()
-
-
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    """Of a topic that the consumer has not heard of yet."""
-    return set(await partitions_for(consumer, topic))
 
 
 def _placed(record: ConsumerRecord) -> Placed:

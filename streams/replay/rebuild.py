@@ -15,19 +15,11 @@ from schemas.registry import Registry
 from streams.replay.coverage import Coverage
 from streams.replay.days import Days
 from streams.replay.fold import Fold
-from streams.replay.source import Source
+from streams.replay.source import Progress, Source
 from streams.replay.staging import SensorAndDay, Staging
 from streams.windows import LATENESS_MS
 
 _TELL_EVERY = 500  # records
-
-
-class Progress(NamedTuple):
-    """`done` of about `total` records, `at` the arrival of the newest (unix milliseconds)."""
-
-    done: int
-    total: int
-    at: int
 
 
 class Read(NamedTuple):
@@ -67,8 +59,10 @@ async def fold_log(
 ) -> Read:
     """Fold what the source gives and stage what falls on the days. Raises what the source raises, StoreUnavailable."""
     began, count = time.monotonic(), 0
-    fold = Fold(staging.put, partitions=source.partitions, keys=keys, registry=registry, sensor=sensor)
-    coverage = Coverage(days.read_from, source.cut, source.by_offset)
+    fold = Fold(
+        staging.put, partitions=source.partitions, away=source.away, keys=keys, registry=registry, sensor=sensor
+    )
+    coverage = Coverage(days.read_from, source.cut, source.by_offset, source.missing)
     async for placed in source.records():
         coverage.saw(placed)
         fold.take(placed)
@@ -132,6 +126,8 @@ async def _judge(rebuilt: RebuiltDay, read: Read, history: HistoryRebuilder) -> 
         return "the log does not go back to the midnight before it", held
     if lacking:
         return f"the log does not have the frames of {lacking} of the {held} readings that are held", held
+    if held and read.coverage.lost(rebuilt.start):
+        return "records that it needs arrived and are not in the log", held
     if held and not rebuilt.readings:
         return f"the log gives nothing of it, and {held} readings are held; is its bind key there?", held
     if not held and await _has_aggregates(rebuilt, history) and not rebuilt.aggregates:

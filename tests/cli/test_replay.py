@@ -21,6 +21,7 @@ from tests.polling import until
 from tests.streams.replay.logs import D0, DAY, ENCRYPTED, HOUR, SENSORS, log, packets, secret_frame
 
 LOG = log((each.frame() for each in packets(D0, D0 + 2 * DAY)), D0, D0 + 2 * DAY + HOUR)
+WHOLE = ("--from", "2025-10-05", "--to", "2025-10-08")
 SECOND_DAY = ("--from", "2025-10-06", "--to", "2025-10-07T00:00:00Z")
 
 
@@ -43,7 +44,7 @@ def replay(folder: Path, *arguments: str, **env: str) -> "subprocess.CompletedPr
 
 def told(folder: Path, *arguments: str, **env: str) -> dict[str, Any]:
     """What it prints as JSON; it has to end well."""
-    done = replay(folder, *arguments, "--from-archive", "--json", **env)
+    done = replay(folder, "--from-archive", "--json", *arguments, **env)
     assert (done.returncode, done.stderr) == (0, "")
     return dict(json.loads(done.stdout))
 
@@ -112,10 +113,14 @@ def test_today_is_rebuilt_by_force_as_far_as_it_has_come(tmp_path: Path) -> None
     assert all(each["refused"] is None for each in done["sensor_days"])
 
 
-def test_ctrl_c_leaves_nothing_half_done_and_it_can_be_run_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stored", ["archive.sqlite", "archive"])
+def test_ctrl_c_leaves_nothing_half_done_and_it_can_be_run_again(tmp_path: Path, stored: str) -> None:
+    """From an archive.sqlite, and from Parquet files."""
     long = log((each.frame() for each in packets(D0, D0 + 2 * DAY)), D0, D0 + 2 * DAY + HOUR, tick_every=5_000)
     archive(tmp_path, long)
-    command = [sys.executable, "-P", "-m", "cli", "replay", *SECOND_DAY, "--from-archive"]
+    exported = bluflow("archive", "export", *WHOLE, "--from-archive", folder=tmp_path, BLUFLOW_DATA=str(tmp_path))
+    assert exported.returncode == 0
+    command = [sys.executable, "-P", "-m", "cli", "replay", *SECOND_DAY, "--from-archive", stored]
     env = environment(PYTHONPATH=str(ROOT), BLUFLOW_DATA=str(tmp_path))
     with (tmp_path / "said").open("wb") as said:
         child = spawn(command, env=env, cwd=str(tmp_path), stdout=said, stderr=said)
@@ -129,7 +134,7 @@ def test_ctrl_c_leaves_nothing_half_done_and_it_can_be_run_again(tmp_path: Path)
     assert "Traceback" not in (tmp_path / "said").read_text()
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("replay-")) == []
     assert len(readings(tmp_path)) in (0, 144)
-    told(tmp_path, *SECOND_DAY)
+    told(tmp_path, *SECOND_DAY, stored)
     assert len(readings(tmp_path)) == 144
 
 
@@ -159,7 +164,7 @@ TODAY, TOMORROW = (time.strftime("%Y-%m-%d", time.gmtime(time.time() + days * 86
         ((*SECOND_DAY, "--sensor", "fridge"), "not a MAC address"),
         ((*SECOND_DAY, "archive.sqlite"), "a file is read with --from-archive"),
         ((*SECOND_DAY, "--from-archive"), "archive.sqlite: there is no such file"),
-        ((*SECOND_DAY, "--from-archive", "nonsense"), "nonsense: not an archive.sqlite"),
+        ((*SECOND_DAY, "--from-archive", "nonsense"), "nonsense: neither an archive.sqlite nor a Parquet file"),
         (("--to", "2025-10-06"), "--from"),
         (SECOND_DAY, "no Kafka broker answers on 127.0.0.1:1"),
     ],

@@ -2,12 +2,13 @@
 
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence, Set
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
 from history.archive import Placed, RawRecord
+from history.spans import Span
 from schemas.frame import Frame, tick_headers
 
 DAY, HOUR, MINUTE = 86_400_000, 3_600_000, 60_000
@@ -107,9 +108,15 @@ class ListSource:
 
     partitions = len(GATEWAYS)
     by_offset = True
+    through = 1 << 62
+    older = True
 
-    def __init__(self, records: list[Placed], *, cut: bool = False) -> None:
-        self._records, self.total, self.cut = records, len(records), cut
+    def __init__(self, records: list[Placed], *, cut: Iterable[int] = (), missing: Sequence[Span] = ()) -> None:
+        self._records, self.total, self.missing = records, len(records), missing
+        self.cut: Set[int] = set(cut)
+
+    def away(self, time: int) -> tuple[int, ...]:
+        return ()
 
     async def records(self) -> AsyncIterator[Placed]:
         for placed in self._records:

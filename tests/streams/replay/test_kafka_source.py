@@ -1,7 +1,8 @@
 """The raw log on a real broker: read by time, in order of arrival, up to a snapshot."""
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
 from history.archive import Placed
 from schemas.topics import RAW_FRAMES
@@ -34,7 +35,7 @@ async def test_the_records_that_arrived_in_a_span_come_in_order(kafka: str, topi
     await publish(kafka, topic, LOG)
     async with kafka_source(kafka, topic, *span) as source:
         assert await everything(source) == [each for each in LOG if span[0] <= each.received_at < span[1]]
-        assert (source.partitions, source.cut, source.by_offset) == (2, False, True)
+        assert (source.partitions, source.cut, source.by_offset) == (2, set(), True)
         # it did not read the whole log for that
         assert source.total <= sum(each.received_at >= span[0] - MARGIN_MS for each in LOG)
 
@@ -77,6 +78,61 @@ async def test_a_clock_that_was_set_back_keeps_each_partitions_order(kafka: str,
             (b"1", 1),
             (b"2", 2),
         ]
+
+
+def at(time: int, number: int) -> Placed:
+    """A frame of the first partition that the bridge received then, by its clock."""
+    raw = LOG[0].record._replace(value=b"%d" % number, headers=[("received-at", b"%d" % time)])
+    return Placed(number, time, raw)
+
+
+@pytest.mark.parametrize("ahead", [5 * MINUTE, 20 * 365 * 24 * HOUR])
+async def test_what_arrived_after_the_clock_was_set_right_is_read_too(kafka: str, topic: str, ahead: int) -> None:
+    """By the clock that was ahead the span was over: by a little, or by years, which have not come yet."""
+    times = [D0, D0 + MINUTE, D0 + HOUR + ahead, D0 + 2 * MINUTE, D0 + 59 * MINUTE, D0 + 2 * HOUR, D0 + 3 * MINUTE]
+    records = [at(time, number) for number, time in enumerate(times)]
+    await publish(kafka, topic, records)
+    async with kafka_source(kafka, topic, D0, D0 + HOUR) as source:
+        assert [each.offset for each in await everything(source)] == [0, 1, 3, 4]
+        assert source.through == D0 + HOUR
+
+
+async def test_it_says_which_partitions_were_cut(kafka: str, topic: str) -> None:
+    await publish(kafka, topic, LOG)
+    kept = next(each for each in LOG if each.record.partition == 1 and each.received_at >= D0 + 2 * HOUR)
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        await admin.delete_records({TopicPartition(topic, 1): RecordsToDelete(before_offset=kept.offset)})
+    finally:
+        await admin.close()
+    for start, cut in ((D0, {1}), (D0 + 2 * HOUR - 1, {1}), (D0 + 2 * HOUR + 5 * MINUTE, set[int]())):
+        async with kafka_source(kafka, topic, start, D0 + 99 * HOUR) as source:
+            assert source.cut == cut
+            found = await everything(source)
+            assert found == [
+                each
+                for each in LOG
+                if each.received_at >= start and (each.record.partition == 0 or each.offset >= kept.offset)
+            ]
+
+
+async def test_it_says_whether_the_log_began_before(kafka: str, topic: str) -> None:
+    await publish(kafka, topic, LOG)
+    for start, older in ((D0 - HOUR, False), (D0 + HOUR, True), (D0 + 99 * HOUR, True)):
+        async with kafka_source(kafka, topic, start, D0 + 100 * HOUR) as source:
+            assert source.older is older
+
+
+async def test_it_says_how_far_the_log_has_come(kafka: str, topic: str) -> None:
+    """As far as the partition that lies back; a span that the log has passed is over."""
+    await publish(kafka, topic, [each for each in LOG if each.record.partition == 0])
+    await publish(kafka, topic, [each for each in LOG if each.record.partition == 1 and each.received_at < D0 + HOUR])
+    newest = max(each.received_at for each in LOG if each.record.partition == 1 and each.received_at < D0 + HOUR)
+    for end, through in ((D0 + 99 * HOUR, newest), (D0 + 40 * MINUTE, D0 + 40 * MINUTE)):
+        async with kafka_source(kafka, topic, D0, end) as source:
+            await everything(source)
+            assert source.through == through
 
 
 async def test_an_empty_log_and_one_that_is_not_there(kafka: str, topic: str) -> None:

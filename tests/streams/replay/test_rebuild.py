@@ -1,8 +1,7 @@
 """Days folded again from raw frames: the same each time, the same as live, and never at the price of history."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,13 @@ from hypothesis import strategies as st
 from history.archive import Placed
 from history.sqlite import SqliteHistory
 from history.store import RebuiltDay, StoreUnavailable
-from schemas.advertisement import Coordinate
 from schemas.aggregate import WIDTHS, Aggregate
-from schemas.codec import encode
 from schemas.reading import RESTORED, Reading
 from schemas.registry import Registry
 from streams.replay.days import Days
 from streams.replay.fold import Fold
-from streams.replay.rebuild import Outcome, Progress, fold_log, replace_days
+from streams.replay.rebuild import fold_log
+from streams.replay.source import Progress
 from streams.replay.staging import Staging
 from streams.windows import LATE_FOR_WINDOWS
 from tests.streams.replay.logs import (
@@ -38,53 +36,12 @@ from tests.streams.replay.logs import (
     packets,
     secret_frame,
 )
-
-THREE_DAYS = log((each.frame() for each in packets(D0, D0 + 3 * DAY)), D0, D0 + 3 * DAY + 2 * HOUR)
-SECOND_DAY = Days(D0 + DAY, D0 + 2 * DAY)
+from tests.streams.replay.rebuilding import SECOND_DAY, THREE_DAYS, export, readings_of, replay, staged
 
 
 @pytest.fixture
 def history(tmp_path: Path) -> SqliteHistory:
     return SqliteHistory(tmp_path / "history.sqlite")
-
-
-async def replay(
-    history: SqliteHistory,
-    records: list[Placed],
-    days: Days = SECOND_DAY,
-    *,
-    cut: bool = False,
-    keys: dict[str, bytes] | None = None,
-    sensor: str | None = None,
-    write: bool = True,
-) -> list[Outcome]:
-    with staged(history, days) as staging:
-        source = ListSource([each for each in records if days.read_from <= each.received_at < days.read_to], cut=cut)
-        read = await fold_log(source, days, staging, keys=keys or {}, registry=Registry(), sensor=sensor)
-        return [each async for each in replace_days(staging, read, days, history, sensor=sensor, write=write)]
-
-
-@contextmanager
-def staged(history: SqliteHistory, days: Days) -> Iterator[Staging]:
-    staging = Staging(history._database.path.parent, days)
-    try:
-        yield staging
-    finally:
-        staging.close()
-
-
-async def export(history: SqliteHistory) -> bytes:
-    """All that the store holds, as bytes."""
-    found: list[Reading | Aggregate] = []
-    for sensor in (*SENSORS, ENCRYPTED):
-        found += [each async for each in history.readings(sensor, 0, 2**62)]
-        for width in WIDTHS:
-            found += [each async for each in history.aggregates(sensor, width, 0, 2**62)]
-    return b"\n".join(encode(each) for each in found)
-
-
-async def readings_of(history: SqliteHistory, sensor: str = SENSORS[0]) -> list[Reading]:
-    return [each async for each in history.readings(sensor, 0, 2**62)]
 
 
 async def live(history: SqliteHistory, records: Sequence[Placed]) -> None:
@@ -240,60 +197,12 @@ async def test_what_came_back_from_the_archive_gives_true_readings(history: Sqli
     marked = [
         each._replace(record=each.record._replace(headers=[*each.record.headers, ("archived", b"1")]))
         for each in THREE_DAYS
+        if each.offset
     ]
     await replay(history, marked)
     found = await readings_of(history)
     assert len(found) == 144
     assert not any(RESTORED in each.flags for each in found)
-
-
-async def test_offsets_that_were_given_out_again_lose_nothing(tmp_path: Path) -> None:
-    """The embedded broker's log begins anew after a reboot; the archive holds both."""
-    plain, twice = SqliteHistory(tmp_path / "plain"), SqliteHistory(tmp_path / "twice")
-    middle = D0 + DAY + 12 * HOUR
-    number: defaultdict[int, Iterator[int]] = defaultdict(lambda: iter(range(10**6)))
-    renumbered = [
-        each if each.received_at < middle else each._replace(offset=next(number[each.record.partition]))
-        for each in THREE_DAYS
-    ]
-    await replay(plain, THREE_DAYS)
-    await replay(twice, renumbered)
-
-    async def without_places(history: SqliteHistory) -> list[Reading]:
-        nowhere = Coordinate(0, 0, 0, 0)
-        return [msgspec.structs.replace(each, at=nowhere) for each in await readings_of(history)]
-
-    assert await without_places(plain) == await without_places(twice)
-
-
-Spoil = Callable[[list[Placed]], list[Placed]]
-
-
-@pytest.mark.parametrize(
-    ("spoil", "cut", "why"),
-    [
-        (lambda log: [each for each in log if each.received_at >= D0 + HOUR], True, "midnight before"),
-        (lambda log: [each for each in log if each.received_at >= D0 + DAY + HOUR], False, "does not have the frames"),
-        (lambda log: [e for e in log if not 0 <= e.received_at - D0 - DAY - HOUR < HOUR], False, "frames of 6 of"),
-        (lambda log: [each for each in log if not each.record.key], False, "gives nothing"),
-        (lambda log: [], True, "midnight before"),
-    ],
-    ids=["forgotten", "began later", "hole", "frames gone", "empty"],
-)
-async def test_a_day_that_the_log_does_not_hold_whole_stays(
-    history: SqliteHistory, spoil: Spoil, cut: bool, why: str
-) -> None:
-    await replay(history, THREE_DAYS)
-    before = await export(history)
-    outcomes = await replay(history, spoil(THREE_DAYS), cut=cut)
-    assert [why in (each.refused or "") for each in outcomes] == [True, True]
-    assert await export(history) == before
-
-
-async def test_a_log_that_was_never_cut_is_whole_from_its_first_record(history: SqliteHistory) -> None:
-    young = [each for each in THREE_DAYS if each.received_at >= D0 + DAY + HOUR]
-    outcomes = await replay(history, young)
-    assert [(each.readings, each.refused) for each in outcomes] == [(138, None)] * 2
 
 
 async def test_what_came_after_the_snapshot_stays(history: SqliteHistory) -> None:
