@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import random
 import resource
 import signal
@@ -276,14 +275,6 @@ def test_what_cannot_be_done_is_one_line(data: Path, arguments: tuple[str, ...],
     assert (done.returncode, done.stdout) == (2, "")
     assert line in done.stderr
     assert done.stderr.count("\n") == 1
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_cannot_be_written_is_one_line(data: Path) -> None:
-    (data / "locked").mkdir(mode=0o500)
-    done = run(data, *STORED, "--out", "locked")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "locked/shelly.raw-frames.v1@archive cannot be written: Permission denied" in done.stderr
 
 
 def test_help_does_not_load_what_only_the_commands_need(tmp_path: Path) -> None:

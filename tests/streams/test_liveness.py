@@ -179,6 +179,11 @@ async def fetch(url: str) -> tuple[int, str]:
         return 0, ""
 
 
+async def is_not_live(page: str, why: str) -> bool:
+    status, text = await fetch(f"{page}/health/live")
+    return status == 503 and why in text
+
+
 async def tick(kafka: str, prefix: str) -> None:
     """One record in a partition of raw-frames."""
     async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
@@ -214,11 +219,7 @@ async def test_a_worker_whose_deliveries_never_come_is_not_live_and_ends(kafka: 
     await tick(kafka, topics)
     child, page = start(STUCK="delivery", STREAMS_STUCK_SECONDS="3")
 
-    async def not_live() -> bool:
-        status, text = await fetch(f"{page}/health/live")
-        return status == 503 and "no commit" in text
-
-    await until(not_live)
+    await until(lambda: is_not_live(page, "no commit"))
     assert await asyncio.to_thread(child.wait, 30) == EXIT_CODE
 
 
@@ -235,11 +236,7 @@ async def test_a_worker_whose_recovery_never_ends_is_not_live_and_ends(kafka: st
     assert await asyncio.to_thread(first.wait, 30) == 0
     child, page = start(STUCK="recovery", STREAMS_STUCK_SECONDS="3")
 
-    async def not_live() -> bool:
-        status, text = await fetch(f"{page}/health/live")
-        return status == 503 and "recovery" in text
-
-    await until(not_live)
+    await until(lambda: is_not_live(page, "recovery"))
     assert await asyncio.to_thread(child.wait, 30) == EXIT_CODE
 
 
