@@ -104,7 +104,7 @@ class Life:
     def __init__(
         self, loop: asyncio.AbstractEventLoop, broker: Broker, name: str, source: TP, fold: Fold, position: int = 0
     ) -> None:
-        self._loop, self._broker, self.source = loop, broker, source
+        self._loop, self._broker, self.name, self.source = loop, broker, name, source
         self.store = broker.recover(name + CHANGELOG, source.partition)
         self.producer = Producer(broker)
         self.consumer = self

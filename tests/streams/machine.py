@@ -29,7 +29,7 @@ STEPS = 50
 RAW = 2  # raw partitions
 
 which = st.integers(0, 11)  # one of what there is
-some = st.integers(1, 5)
+some = st.integers(1, 3)
 
 
 class Faults(RuleBasedStateMachine):
@@ -45,7 +45,6 @@ class Faults(RuleBasedStateMachine):
         self.committed: defaultdict[TP, int] = defaultdict(int)
         self.furthest: defaultdict[TP, int] = defaultdict(int)  # what any worker has read
         self.zombies: list[Life] = []
-        self.disturbed = set[TP]()  # a zombie wrote there since its heir began
         self.lives = {source: self.begin(name, source, 0) for name, source in self.partitions}
 
     def begin(self, name: str, source: TP, position: int) -> Life:
@@ -62,15 +61,15 @@ class Faults(RuleBasedStateMachine):
         delivered=st.sampled_from(["nothing", "some", "outputs", "all"]),
         place=which,
         most=some,
-        fate=st.sampled_from(["lives", "killed", "frozen", "overtaken"]),
+        fate=st.sampled_from(["lives", "killed", "killed", "frozen", "overtaken", "compacted"]),
         back=st.integers(0, 20),
         fed=st.booleans(),
     )
     def works(
         self, number: int, batches: list[int], delivered: str, place: int, most: int, fate: str, back: int, fed: bool
     ) -> None:
-        """Some batches are read, of what they give so much is delivered, of the states too, and the worker lives on;
-        or is killed; or is frozen, and another has its partition, which reads again from any earlier commit."""
+        """Some batches are read, and of what they give so much is delivered, of the states too. The worker lives on; or
+        it is killed, or frozen, and another has its partition, which reads again from any earlier commit."""
         lives = list(self.lives.values())
         life = lives[number % len(lives)]
         for before in lives[: number % len(lives)] if fed else []:
@@ -87,20 +86,22 @@ class Faults(RuleBasedStateMachine):
             life.deliver(place, most)
         if fate == "lives":
             return
+        if fate == "compacted":
+            life.settle()
         self.committed[life.source] = max(self.committed[life.source], life.released)
-        name = next(name for name, source in self.partitions if source == life.source)
-        if fate == "killed":
-            life.end()
-        self.disturbed.discard(life.source)
-        heir = self.lives[life.source] = self.begin(name, life.source, max(0, self.committed[life.source] - back))
+        heir = self.lives[life.source] = self.begin(life.name, life.source, max(0, self.committed[life.source] - back))
         if fate == "frozen":
             self.zombies.append(life)
-        elif fate == "overtaken":
+            return
+        if fate == "overtaken":
             heir.read(heir.lag)
             heir.settle()
             life.settle()  # its lease did not stop it
-            life.end()
-            self.disturbed.add(life.source)
+        life.end()
+        if fate == "compacted":
+            heir.read(most)
+            heir.settle()
+            self.compact(heir)
 
     @precondition(lambda self: self.zombies)
     @rule(number=which, outputs=st.booleans(), place=which, most=some)
@@ -110,19 +111,14 @@ class Faults(RuleBasedStateMachine):
         if outputs:
             zombie.deliver_outputs()
         zombie.deliver(place, most)
-        self.disturbed.add(zombie.source)
         if not zombie.producer.waiting:
             zombie.end()
             self.zombies.remove(zombie)
 
-    @rule(number=which)
-    def a_changelog_is_compacted(self, number: int) -> None:
-        """Later than any zombie writes: a worker has begun since, and written back what it refused."""
-        name, source = self.partitions[number % len(self.partitions)]
-        life = self.lives[source]
-        alive = any(zombie.source == source for zombie in self.zombies)
-        if not alive and source not in self.disturbed and not life.producer.waiting and not life.to_write_back:
-            self.broker.compact(name + CHANGELOG, source.partition)
+    def compact(self, life: Life) -> None:
+        """Later than any zombie writes, when a worker that began since has written back what it refused."""
+        if not life.to_write_back and not any(zombie.source == life.source for zombie in self.zombies):
+            self.broker.compact(life.name + CHANGELOG, life.source.partition)
 
     def teardown(self) -> None:
         try:

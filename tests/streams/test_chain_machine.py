@@ -5,7 +5,7 @@ The stories of `machine.py`, told of two raw partitions, two of advertisements, 
 
 import json
 from collections import defaultdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from faust.types import TP
@@ -42,10 +42,67 @@ COMPONENTS = [
 ]
 
 gateways = st.sampled_from([*GATEWAYS])
-# the copies of a packet stay within its two minutes, also where a clock is wrong and the arrival counts
-COPIES = st.lists(st.tuples(gateways, st.sampled_from([0, 150, 40 * SECOND, 100 * SECOND])), min_size=1, max_size=3)
-PACKETS = st.lists(st.tuples(st.sampled_from([*PLAIN, SECRET]), COPIES, st.booleans()), min_size=1, max_size=4)
-ODD = st.sampled_from(["garbage", "no headers", "bad element", "offline", "beat", "battery", "inventory", "script"])
+
+
+class Time(NamedTuple):
+    """Goes on; some raw partitions get a tick."""
+
+    by: int
+    ticking: set[int]
+
+
+class Packet(NamedTuple):
+    """Heard by gateways, each after a delay on the way to the bridge; perhaps queued there."""
+
+    sensor: str
+    copies: list[tuple[str, int]]
+    queued: bool
+
+
+class Decoded(NamedTuple):
+    """A packet that a gateway decodes itself: in parts, of which one may come late, or not at all."""
+
+    delay: int
+    battery: bool
+
+
+class Clock(NamedTuple):
+    """Of a gateway is set."""
+
+    gateway: str
+    ahead: int
+
+
+class Odd(NamedTuple):
+    """Something else that a gateway sends, or a sensor's new battery."""
+
+    gateway: str
+    what: str
+    sensor: str
+
+
+EVENTS = st.one_of(
+    st.builds(
+        Time,
+        st.sampled_from([200, 30 * SECOND, 61 * SECOND, 3 * MINUTE, 61 * MINUTE]),
+        st.sets(st.integers(0, RAW - 1)),
+    ),
+    st.builds(
+        Packet,
+        st.sampled_from([*PLAIN, SECRET]),
+        # copies stay within a packet's two minutes, also where a clock is wrong and the arrival counts
+        st.lists(st.tuples(gateways, st.sampled_from([0, 150, 40 * SECOND, 100 * SECOND])), min_size=1, max_size=3),
+        st.booleans(),
+    ),
+    st.builds(Decoded, st.sampled_from([0, 1_000, 5_000]), st.booleans()),
+    st.builds(Clock, gateways.filter(lambda name: name != RIGHT), st.sampled_from([0, HOUR, -HOUR, -24 * HOUR])),
+    st.builds(
+        Odd,
+        gateways,
+        st.sampled_from(["garbage", "no headers", "bad element", "offline", "beat", "battery", "inventory", "script"]),
+        st.sampled_from(PLAIN),
+    ),
+)
 
 
 class Chain(Faults):
@@ -95,14 +152,23 @@ class Chain(Faults):
         body = {"src": gateway, "method": "NotifyStatus", "params": {"ts": told, **params}}
         self.says(gateway, f"{gateway}/events/rpc", body, after)
 
-    @rule(
-        by=st.sampled_from([200, 30 * SECOND, 61 * SECOND, 3 * MINUTE, 61 * MINUTE]),
-        ticking=st.sets(st.integers(0, RAW - 1)),
-    )
-    def time_goes_on(self, by: int, ticking: set[int]) -> None:
-        self.wait(by)
-        for raw in sorted(ticking):
-            self.broker.write(Output(RAW_FRAMES.name, raw, b"", b"", tuple(tick_headers(self.broker.now))))
+    @rule(events=st.lists(EVENTS, min_size=2, max_size=6))
+    def it_happens(self, events: list[Time | Packet | Decoded | Clock | Odd]) -> None:
+        for event in events:
+            match event:
+                case Time(by, ticking):
+                    self.wait(by)
+                    for raw in sorted(ticking):
+                        self.broker.write(Output(RAW_FRAMES.name, raw, b"", b"", tuple(tick_headers(self.broker.now))))
+                case Packet():
+                    self.is_heard(event)
+                case Decoded():
+                    self.is_decoded(event)
+                case Clock(gateway, ahead):
+                    self.skews[gateway] = ahead
+                case Odd():
+                    self.is_odd(event)
+            self.wait(SECOND)
 
     def wait(self, by: int) -> None:
         """The bridge writes what arrives meanwhile."""
@@ -114,23 +180,19 @@ class Chain(Faults):
         self.on_the_way = [each for each in self.on_the_way if each[0] > until]
         self.broker.now = until
 
-    @rule(packets=PACKETS)
-    def sensors_speak(self, packets: list[tuple[str, list[tuple[str, int]], bool]]) -> None:
-        for sensor, copies, queued in packets:
-            self.numbers[sensor] += 1
-            self.packet_ids[sensor] = packet_id = (self.packet_ids[sensor] + 1) % 256
-            said = service_data(packet_id, 90, 50, self.numbers[sensor] / 10)
-            if sensor == SECRET:
-                said = encrypt(said, sensor, KEY, counter=self.numbers[sensor])
-            for gateway, delay in copies:
-                told, arrival = self.broker.now + self.skews[gateway], self.broker.now + delay
-                waited = queued and gateway == RIGHT  # a wrong clock cannot be told from a frame that waited
-                self.send(gateway, frame(gateway, sensor, said.hex(), told, arrival, queued=waited))
-            self.wait(SECOND)
+    def is_heard(self, packet: Packet) -> None:
+        sensor = packet.sensor
+        self.numbers[sensor] += 1
+        self.packet_ids[sensor] = packet_id = (self.packet_ids[sensor] + 1) % 256
+        said = service_data(packet_id, 90, 50, self.numbers[sensor] / 10)
+        if sensor == SECRET:
+            said = encrypt(said, sensor, KEY, counter=self.numbers[sensor])
+        for gateway, delay in packet.copies:
+            told, arrival = self.broker.now + self.skews[gateway], self.broker.now + delay
+            waited = packet.queued and gateway == RIGHT  # a wrong clock cannot be told from a frame that waited
+            self.send(gateway, frame(gateway, sensor, said.hex(), told, arrival, queued=waited))
 
-    @rule(delay=st.sampled_from([0, 1_000, 5_000]), battery=st.booleans())
-    def a_gateway_decodes_one_itself(self, delay: int, battery: bool) -> None:
-        """In parts, of which one may come late, or not at all."""
+    def is_decoded(self, packet: Decoded) -> None:
         self.numbers[NATIVE] += 1
         second = (self.broker.now + self.skews[RIGHT]) // 1000
         values = {"battery": 90, "temperature": self.numbers[NATIVE] / 10}
@@ -140,40 +202,31 @@ class Chain(Faults):
         }
         device = {"bthomedevice:200": {"rssi": -70, "last_updated_ts": second}}
         self.notifies(RIGHT, device | parts["temperature"])
-        if battery:
-            self.notifies(RIGHT, parts["battery"], delay)
-        self.wait(SECOND)
+        if packet.battery:
+            self.notifies(RIGHT, parts["battery"], packet.delay)
 
-    @rule(gateway=gateways.filter(lambda name: name != RIGHT), ahead=st.sampled_from([0, HOUR, -HOUR, -24 * HOUR]))
-    def a_gateways_clock_is_set(self, gateway: str, ahead: int) -> None:
-        self.skews[gateway] = ahead
-
-    @rule(gateway=gateways, what=ODD, sensor=st.sampled_from(PLAIN))
-    def something_happens(self, gateway: str, what: str, sensor: str) -> None:
-        event = {"component": "script:1", "event": "bluflow", "ts": self.broker.now / 1000}
-        match what:
+    def is_odd(self, odd: Odd) -> None:
+        gateway, event = odd.gateway, {"component": "script:1", "event": "bluflow", "ts": self.broker.now / 1000}
+        match odd.what:
             case "garbage":
                 self.says(gateway, f"{gateway}/events/rpc", b"\xff{")
             case "no headers":
                 self.broker.write(Output(RAW_FRAMES.name, GATEWAYS[gateway], b"k", b"v"))
-            case "bad element":
-                event |= {"data": {"v": 1, "d": [["nobody", -1, 0, "44"]]}}
+            case "bad element" | "beat":
+                heartbeat, nobody = {"v": 1, "hb": {"up": 3}}, {"v": 1, "d": [["nobody", -1, 0, "44"]]}
+                event |= {"data": heartbeat if odd.what == "beat" else nobody}
                 body = {"src": gateway, "method": "NotifyEvent", "params": {"ts": 1, "events": [event]}}
                 self.says(gateway, f"{gateway}/events/rpc", body)
             case "offline":
                 self.says(gateway, f"{gateway}/online", b"false")
-            case "beat":
-                event |= {"data": {"v": 1, "hb": {"up": 3}}}
-                body = {"src": gateway, "method": "NotifyEvent", "params": {"ts": 1, "events": [event]}}
-                self.says(gateway, f"{gateway}/events/rpc", body)
             case "battery":
-                self.packet_ids[sensor] = 255
+                self.packet_ids[odd.sensor] = 255
             case "inventory":
                 page = {"components": COMPONENTS, "cfg_rev": 7, "offset": 0, "total": len(COMPONENTS)}
-                self.says("gw-a", "bluflow/gw-a/rpc", {"id": 1, "src": "gw-a", "dst": "bluflow/gw-a", "result": page})
+                answer = {"id": 1, "src": RIGHT, "dst": f"bluflow/{RIGHT}", "result": page}
+                self.says(RIGHT, f"bluflow/{RIGHT}/rpc", answer)
             case "script":
                 self.notifies(gateway, {"script:1": {"running": False}, "sys": {"uptime": 5}})
-        self.wait(SECOND)
 
     @rule(number=which, lost=st.integers(1, 6))
     def a_raw_log_loses_its_tail(self, number: int, lost: int) -> None:
@@ -221,4 +274,4 @@ class Chain(Faults):
 
 
 def test_the_chain_comes_to_the_same_whatever_befalls_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    tell(Chain, 300, monkeypatch)
+    tell(Chain, 250, monkeypatch)

@@ -170,6 +170,15 @@ def test_the_clock_is_written_when_it_has_grown_in_every_raw_partition() -> None
     assert track.clock == [T0, T0 + 30 * SECOND]
 
 
+def test_a_kill_between_two_states_makes_no_packet_late() -> None:
+    """The stream's clock is written last: recovered without the sensors, it would be ahead of their packets."""
+    log = number([*beacons(0, 0), *ticks(0, 6 * MINUTE)])
+    track = Tracker()
+    track.fold(log[:6], survives=False, kept=1)
+    track.fold(log)
+    assert track.words == [("fresh", 0, None), ("late", 180, "sensor"), ("stale", 300, "sensor")]
+
+
 PARTITIONS = 2
 STEPS = 40  # ticks of 30 s
 hearings = st.lists(

@@ -119,7 +119,7 @@ async def test_a_worker_whose_commits_stand_still_ends_by_itself(clock: Clock, m
     watchdog = Watchdog(app, 60, 30)
     monkeypatch.setattr(watchdog, "_progress", Progress(clock))
     monkeypatch.setattr(streams.watchdog, "fail_stop", fail_stop)
-    monkeypatch.setattr(streams.watchdog, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(streams.watchdog, "LOOK_SECONDS", 0.02)
     with pytest.raises(Ended, match="no commit for 130 s although records wait"):
         await asyncio.wait_for(watchdog.run(), 5)
 

@@ -3,13 +3,13 @@
 Track alone: each story of `machine.py` is compared with its log folded in one pass without faults.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
 from faust.types import TP
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule
+from hypothesis.stateful import rule
 
 from schemas.advertisement import Advertisement, Coordinate, CounterReset, Tick
 from schemas.codec import decode_reading, encode
@@ -26,22 +26,59 @@ from tests.streams.tracking import HOUR, MINUTE, SECOND
 PLAIN = ("7c:c6:b6:bd:4c:b5", "7c:c6:b6:00:00:01")
 SECRET = "7c:c6:b6:01:02:03"
 
-PACKETS = st.tuples(
-    st.sampled_from([*PLAIN, SECRET]),
-    st.integers(0, RAW - 1),
-    st.integers(0, 2),  # gateway
-    st.sampled_from([0, 0, 700, 70 * SECOND, 14 * MINUTE, 40 * MINUTE]),  # how late it comes
-    st.sampled_from([1, 1, 1, 0, -3]),  # how the counter goes on
-    st.sampled_from(["gateway", "gateway", "arrival", "unknown"]),
-    st.sampled_from([False, False, False, True]),  # whether it comes back after two days, with its arrival of then
+RAWS, GATEWAYS = st.integers(0, RAW - 1), st.integers(0, 2)
+
+
+class Time(NamedTuple):
+    """Goes on; some raw partitions get a tick, which may tell that a gateway fell silent, or spoke."""
+
+    by: int
+    ticking: set[int]
+    silent: bool | None
+    gateway: int
+
+
+class Packet(NamedTuple):
+    """`late` after it was measured, its counter goes on by `counted`; or it comes back after two days."""
+
+    sensor: str
+    raw: int
+    gateway: int
+    late: int
+    counted: int
+    source: Any
+    back: bool
+
+
+class Copy(NamedTuple):
+    """Of a packet that is remembered, the newest first, so far apart."""
+
+    number: int
+    raw: int
+    gateway: int
+    apart: int
+
+
+EVENTS = st.one_of(
+    st.builds(
+        Time,
+        st.sampled_from([200, 30 * SECOND, 61 * SECOND, 10 * MINUTE, 61 * MINUTE]),
+        st.sets(RAWS),
+        st.none() | st.booleans(),
+        GATEWAYS,
+    ),
+    st.builds(
+        Packet,
+        st.sampled_from([*PLAIN, SECRET]),
+        RAWS,
+        GATEWAYS,
+        st.sampled_from([0, 0, 700, 70 * SECOND, 14 * MINUTE, 40 * MINUTE]),
+        st.sampled_from([1, 1, 1, 0, -3]),
+        st.sampled_from(["gateway", "gateway", "arrival", "unknown"]),
+        st.sampled_from([False, False, False, True]),
+    ),
+    st.builds(Copy, which, RAWS, GATEWAYS, st.sampled_from([0, 150, -150, WINDOW_MS - 100, 100 - WINDOW_MS])),
 )
-COPIES = st.tuples(
-    which,  # packet, the newest first
-    st.integers(0, RAW - 1),
-    st.integers(0, 2),
-    st.sampled_from([0, 150, -150, WINDOW_MS - 100, 100 - WINDOW_MS]),  # how far apart
-)
-waits = st.sampled_from([200, 30 * SECOND, 61 * SECOND, 10 * MINUTE, 61 * MINUTE])
 
 
 class Track(Faults):
@@ -69,46 +106,51 @@ class Track(Faults):
         self.next[raw] = Coordinate(epoch, partition, offset + 1, index)
         return at
 
-    @rule(by=waits, ticking=st.sets(st.integers(0, RAW - 1)), silent=st.none() | st.booleans(), gateway=which)
-    def time_goes_on(self, by: int, ticking: set[int], silent: bool | None, gateway: int) -> None:
-        self.broker.now += by
-        for raw in sorted(ticking):
-            change = GatewayChange(f"gw-{gateway % 3}", bool(silent), self.broker.now - 130 * SECOND)
+    @rule(events=st.lists(EVENTS, min_size=3, max_size=10))
+    def is_written(self, events: list[Time | Packet | Copy]) -> None:
+        for event in events:
+            match event:
+                case Time():
+                    self.time_goes_on(event)
+                case Packet():
+                    self.is_heard(event)
+                case Copy():
+                    self.is_heard_again(event)
+
+    def time_goes_on(self, time: Time) -> None:
+        self.broker.now += time.by
+        for raw in sorted(time.ticking):
+            change = GatewayChange(f"gw-{time.gateway}", bool(time.silent), self.broker.now - 130 * SECOND)
             self.ticked[raw] = self.broker.now
-            self.write("", Tick(self.broker.now, self.place(raw), () if silent is None else (change,)))
+            self.write("", Tick(self.broker.now, self.place(raw), () if time.silent is None else (change,)))
 
-    @rule(packets=st.lists(PACKETS, min_size=1, max_size=6))
-    def packets_are_heard(self, packets: list[tuple[str, int, int, int, int, Any, bool]]) -> None:
-        for sensor, raw, gateway, late, counted, source, back in packets:
-            arrived = self.broker.now - (48 * HOUR if back else 0)
-            self.packet_ids[sensor] = packet_id = (self.packet_ids[sensor] + 1) % 256
-            self.counter += counted
-            packet = Advertisement(
-                *(sensor, f"gw-{gateway}", arrived - late, arrived, source),
-                {"packet_id": packet_id, "temperature": len(self.packets) / 10, "battery": 90},
-                "bluflow",
-                self.place(raw),
-                rssi=-60 - gateway,
-                encrypted=sensor == SECRET,
-                counter=self.counter if sensor == SECRET else None,
-                flags=("restored",) if back else (),
-            )
-            self.packets.append(packet)
-            self.came_at.append(max(arrived, min(self.ticked)))
-            self.write(sensor, packet)
+    def is_heard(self, packet: Packet) -> None:
+        sensor, arrived = packet.sensor, self.broker.now - (48 * HOUR if packet.back else 0)
+        self.packet_ids[sensor] = packet_id = (self.packet_ids[sensor] + 1) % 256
+        self.counter += packet.counted
+        said = Advertisement(
+            *(sensor, f"gw-{packet.gateway}", arrived - packet.late, arrived, packet.source),
+            {"packet_id": packet_id, "temperature": len(self.packets) / 10, "battery": 90},
+            "bluflow",
+            self.place(packet.raw),
+            rssi=-60 - packet.gateway,
+            encrypted=sensor == SECRET,
+            counter=self.counter if sensor == SECRET else None,
+            flags=("restored",) if packet.back else (),
+        )
+        self.packets.append(said)
+        self.came_at.append(max(arrived, min(self.ticked)))
+        self.write(sensor, said)
 
-    @precondition(lambda self: self.remembered())
-    @rule(copies=st.lists(COPIES, min_size=1, max_size=6))
-    def they_are_heard_again(self, copies: list[tuple[int, int, int, int]]) -> None:
-        """Up to two minutes apart, by whatever gateway."""
+    def is_heard_again(self, copy: Copy) -> None:
         remembered = self.remembered()
-        for number, raw, gateway, apart in copies:
-            first = remembered[-1 - number % len(remembered)]
+        if remembered:
+            first = remembered[-1 - copy.number % len(remembered)]
             again = {
-                "gateway": f"gw-{gateway}",
-                "measured_at": first.measured_at + apart,
+                "gateway": f"gw-{copy.gateway}",
+                "measured_at": first.measured_at + copy.apart,
                 "received_at": min(self.broker.now, first.received_at + MINUTE),
-                "at": self.place(raw),
+                "at": self.place(copy.raw),
             }
             self.write(first.sensor, msgspec.structs.replace(first, **again))
 
@@ -142,4 +184,4 @@ class Track(Faults):
 
 
 def test_track_comes_to_the_same_whatever_befalls_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    tell(Track, 400, monkeypatch)
+    tell(Track, 250, monkeypatch)

@@ -105,8 +105,8 @@ def forwarded(broker: Broker) -> dict[tuple[int, int], list[bytes]]:
 
 def facts(broker: Broker) -> Facts:
     """What readers hold in the end; what may come twice counts once."""
-    aggregates = _by(broker, AGGREGATES.name, lambda value: (lambda a: (a.key, a.revision))(decode_aggregate(value)))
-    latest = _by(broker, LATEST.name, lambda value: (lambda a: (a.sensor, a.revision))(decode_latest(value)))
+    aggregates = _by(broker, AGGREGATES.name, _aggregate)
+    latest = _by(broker, LATEST.name, _latest)
     clocks = [decode_clock(record.value) for record in broker.read(CLOCK.name)]
     return {
         "readings": readings(broker),
@@ -125,6 +125,16 @@ def facts(broker: Broker) -> Facts:
             (record.value, dead_letter_facts(record.headers)["reason"]) for record in broker.read(DEAD_LETTERS.name)
         },
     }
+
+
+def _aggregate(value: bytes) -> tuple[bytes, int]:
+    aggregate = decode_aggregate(value)
+    return aggregate.key, aggregate.revision
+
+
+def _latest(value: bytes) -> tuple[str, int]:
+    latest = decode_latest(value)
+    return latest.sensor, latest.revision
 
 
 def _by(broker: Broker, topic: str, identity: Any) -> dict[Any, bytes]:

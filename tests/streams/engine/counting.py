@@ -125,6 +125,10 @@ def inject(app: EngineApp) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level="INFO")
+    if os.environ.get("MUTATION"):
+        from tests.streams.engine.mutations import switch_off_what_is_named
+
+        switch_off_what_is_named()
     app = make_app(sys.argv[1], sys.argv[2])
     if FAULT:
         inject(app)

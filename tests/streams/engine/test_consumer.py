@@ -1,5 +1,6 @@
 """What the consumer hands out, where it reads on, and what it forgets; the broker is a few numbers."""
 
+import asyncio
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -125,6 +126,22 @@ async def test_a_fetch_from_the_logs_beginning_ends_the_worker_if_its_tail_is_lo
         await desk.hand_out(0)
 
 
+async def test_what_was_fetched_before_a_rebalance_is_not_handed_out_after_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would look fresh, and its partition may be another worker's."""
+    consumer, fetcher = desk.consumer, SimpleNamespace(_stopped=asyncio.Event())
+
+    async def fetch(timeout: float) -> tuple[dict[Any, Any], set[TP]]:  # noqa: ASYNC109  # as Faust's
+        consumer.app.consumer_generation_id += 1
+        fetcher._stopped.set()
+        return {PLACE: [record(0)]}, {PLACE}
+
+    monkeypatch.setattr(consumer, "_wait_next_records", fetch)
+    await consumer._drain_messages(fetcher)
+    assert desk.handed == []
+
+
 async def test_a_poll_is_handed_out_as_far_as_the_others_have_come(desk: Desk) -> None:
     alignment = Alignment(lambda record: record.offset * WINDOW_MS // 2, lambda: 0.0)
     desk.consumer._alignments = {"in": alignment}
@@ -200,6 +217,21 @@ async def test_where_a_tail_was_lost_it_is_told_and_the_commit_goes_back(
     assert told == [(0, 505, 7)]
     assert (desk.sought, desk.consumer._cursor) == ([(PLACE, 7)], {PLACE: 7})
     assert desk.consumer._committed_offset[PLACE] == 7
+
+
+async def test_the_log_is_asked_for_the_record_read_last(
+    consumer: BatchConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def lost_tails(servers: list[str], marks: dict[TP, Mark]) -> dict[TP, int]:
+        asked.append((list(servers), marks))
+        return {PLACE: 3}
+
+    monkeypatch.setattr(engine_consumer, "lost_tails", lost_tails)
+    marks = {PLACE: Mark(5, 1, 2)}
+    assert await consumer._lost_tails(marks) == {PLACE: 3}
+    assert asked == [(["127.0.0.1:1"], marks)]
 
 
 async def test_a_rebalance_forgets_what_was_taken(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
