@@ -112,6 +112,11 @@ class FrameFile:
                 schema = file.schema_arrow
         self.facts = read_facts(path, schema)
 
+    def touches(self, start: int, end: int) -> bool:
+        """Whether some of its records may have start <= received_at < end (unix milliseconds)."""
+        first, last = self.facts.first, self.facts.last
+        return first is not None and last is not None and first < end and last >= start
+
     def placed(self, start: int, end: int) -> Iterator[Placed]:
         """The records with start <= received_at < end (unix milliseconds), in order."""
         before = Place(self.facts.day, -1, -1)
@@ -124,7 +129,7 @@ class FrameFile:
 
     def places(self, start: int, end: int) -> Iterator[Place]:
         """As `placed`, the places alone."""
-        for batch in _batches(self.path, start, end, PLACE):
+        for batch in _batches(self.path, PLACE):
             yield from (place for place in places_of(batch) if start <= place.received_at < end)
 
     def newest(self, before: int) -> int | None:
@@ -146,11 +151,11 @@ class FrameFile:
 
 def read_rows(path: Path, start: int, end: int) -> Iterator[Placed]:
     """The file's records with start <= received_at < end (unix milliseconds), as they stand. Raises UnusableFile."""
-    for batch in _batches(path, start, end, None):
+    for batch in _batches(path, None):
         yield from (placed for placed in rows_of(batch) if start <= placed.received_at < end)
 
 
-def _batches(path: Path, start: int, end: int, columns: list[str] | None) -> Iterator[Any]:
+def _batches(path: Path, columns: list[str] | None) -> Iterator[Any]:
     with reading(path), pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
         yield from file.iter_batches(_BATCH, columns=columns, use_threads=False)
 

@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 from history.archive import Place, Placed
-from history.parquet import DAY_MS, UnusableFile
+from history.parquet import UnusableFile
 from history.parquet_day import merged
 from history.parquet_file import FrameFile
 from history.spans import Span, union
@@ -45,6 +45,6 @@ class ParquetShelf:
         return max((each for each in found if each is not None), default=None)
 
     def _by_day(self, start: int, end: int) -> Iterator[list[FrameFile]]:
-        touched = [file for file in self._days if file.facts.day < end and file.facts.day + DAY_MS > start]
+        touched = [file for file in self._days if file.touches(start, end)]
         for _, files in groupby(touched, key=lambda file: file.facts.day):
             yield list(files)
