@@ -31,6 +31,7 @@ class Desk:
         self.handed: list[RecordBatch] = []
         self.sought: list[tuple[TP, int]] = []
         self.lost: dict[TP, int] = {}
+        self.given_back: list[Any] = []
         consumer.app.tables.actives_ready = True
 
     async def hand_out(self, *offsets: int) -> list[list[int]]:
@@ -43,6 +44,9 @@ class Desk:
 
     async def seek(self, place: TP, offset: int) -> None:
         self.sought.append((place, offset))
+
+    async def give_back(self, records: Any) -> None:
+        self.given_back.append(records)
 
     async def callback(self, message: RecordBatch) -> None:
         self.handed.append(message)
@@ -78,6 +82,7 @@ def desk(consumer: BatchConsumer, monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.setattr(consumer, "_is_source", lambda place: True)
     monkeypatch.setattr(consumer, "_seek", desk.seek)
     monkeypatch.setattr(consumer, "_lost_tails", desk.lost_tails)
+    monkeypatch.setattr(consumer, "_give_back", desk.give_back)
     monkeypatch.setattr(consumer, "highwater", lambda place: 1_000)
     monkeypatch.setattr(consumer, "callback", desk.callback)
     return desk

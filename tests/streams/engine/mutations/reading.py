@@ -6,8 +6,9 @@ from typing import Any
 
 from faust.serializers.schemas import Schema
 from faust.tables.manager import TableManager
+from faust.transport.consumer import Consumer
 
-from streams.engine import alignment, consumer, tails
+from streams.engine import alignment, consumer, fetches, tails
 from streams.engine.alignment import Alignment
 from streams.engine.app import EngineApp
 from streams.engine.consumer import BatchConsumer, BatchSchema
@@ -15,12 +16,14 @@ from streams.engine.tails import Mark
 from tests.streams.engine.mutations.table import cure, inherit, nothing, put
 
 EACH_EVENT, ACKED, DROPPED = "one event a record", "an agent that raises", "after a recovery"
+STALE = "what a poll brought while a rebalance came"
 FROZEN, LOST_TAIL, DRIFT = "a frozen worker", "a log that lost its tail", "partitions drift"
 GAP = "test_consumer.py::test_a_gap_is_fetched_again_once_and_is_gone_from_the_log_if_it_is_still_there"
 POLL = "test_alignment.py::test_a_poll_of_hours_is_handed_out_a_window_at_a_time"
 OTHER_RECORD = "tests/streams/test_epochs.py::test_another_record_in_its_place_is_a_lost_tail"
 TOLD = "test_consumer.py::test_where_a_tail_was_lost_it_is_told_and_the_commit_goes_back"
 READS_ON = "test_consumer.py::test_it_reads_on_from_what_the_states_have_read"
+COME_AGAIN = "test_fetches.py::test_given_back_records_come_again_unless_somebody_sought"
 ONLY_RELEASE = "test_cures.py::test_only_an_explicit_release_makes_a_batch_committable"
 
 
@@ -163,6 +166,32 @@ def nobody_renews_the_lease() -> None:
 @cure("consumer", "test_consumer.py::test_partitions_that_are_ahead_are_not_fetched", DRIFT)
 def partitions_that_are_ahead_are_fetched() -> None:
     inherit(BatchConsumer, "_getmany")
+
+
+@cure("consumer", "test_fetches.py::test_the_first_fetch_after_a_rebalance_is_handed_out", STALE)
+def the_generation_is_taken_before_the_flow() -> None:
+    whole = BatchConsumer._wait_next_records
+
+    async def wait_next_records(self: Any, timeout: float) -> Any:  # noqa: ASYNC109  # as Faust has it
+        found = await whole(self, timeout)
+        self.app.consumer_generation_id += 1  # as it looks to who took it before
+        return found
+
+    put(Consumer, "_wait_next_records", wait_next_records)
+
+
+@cure("fetches", COME_AGAIN, STALE)
+def nothing_is_given_back() -> None:
+    put(fetches, "give_back", lambda client, records: None)
+
+
+@cure("fetches", COME_AGAIN)
+def it_is_given_back_whoever_sought() -> None:
+    def give_back(client: Any, records: Any) -> None:
+        for place, found in records.items():
+            client.seek(place, found[0].offset)
+
+    put(fetches, "give_back", give_back)
 
 
 @cure("alignment", POLL, DRIFT)
