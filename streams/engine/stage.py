@@ -109,7 +109,9 @@ class Stage:
     async def _fold(self, batch: RecordBatch, lane: Lane) -> None:
         try:
             work = self.fold(batch.records, self.table.data.states(batch.partition), batch.partition)
-            changed = {**self.table.data.rewrites.pop(batch.partition, {}), **work.changed}
+            held = self.table.data.rewrites.pop(batch.partition, {})
+            # what the fold changed keeps its order: it puts last how far it came
+            changed = {key: value for key, value in held.items() if key not in work.changed} | work.changed
             self.check_lease()
             futures = self.producer.send_outputs(work.outputs)
         except BaseException as error:

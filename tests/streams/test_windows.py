@@ -40,7 +40,7 @@ def brute_force(readings: list[Reading]) -> dict[tuple[str, int, int, int], Fact
 
 def in_windows(track: Tracker) -> list[Reading]:
     """The readings that windows take, each once however often it was written."""
-    once = {reading.measured_at: reading for reading in track.readings}
+    once = {reading.at: reading for reading in track.readings}
     return [r for r in once.values() if LATE_FOR_WINDOWS not in r.flags and r.time_source != "unknown"]
 
 

@@ -144,6 +144,27 @@ def nothing_is_written_back() -> None:
     put(Stage, "_fold", fold)
 
 
+@cure(
+    "stage",
+    "test_stage.py::test_how_far_a_fold_came_is_written_last_also_if_an_older_word_of_it_is_to_be_overwritten",
+)
+def what_is_written_back_goes_before_everything() -> None:
+    whole = Lane.put
+
+    def hand(self: Any, batch: Any, futures: Any, changed: Any) -> None:
+        whole(self, batch, futures, dict(sorted(changed.items(), key=lambda item: item[0] not in overwritten)))
+
+    overwritten = set[bytes]()
+    fold = Stage._fold
+
+    async def noting(self: Any, batch: Any, lane: Any) -> None:
+        overwritten.update(self.table.data.rewrites.get(batch.partition, {}))
+        await fold(self, batch, lane)
+
+    put(Lane, "put", hand)
+    put(Stage, "_fold", noting)
+
+
 @cure("store", "test_cures.py::test_a_zombies_late_write_does_not_win_the_recovery", LAST_WINS)
 def the_last_state_wins() -> None:
     put(store, "revision_of", lambda value: 0)
