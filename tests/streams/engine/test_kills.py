@@ -56,7 +56,7 @@ async def test_five_kills_lose_nothing_and_count_nothing_twice(
     async def is_done() -> bool:
         return await committed(kafka, prefix) >= RECORDS
 
-    await until(is_done, 60)
+    await until(is_done, 180)
     worker.terminate()
     assert worker.wait(20) == 0
 
