@@ -8,9 +8,8 @@ from pathlib import Path
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from benchmarks.child import SERVING, Absent, pinned
-from cli.child import spawn
-from cli.embedded import kafka_command, wait_until_accepts
+from benchmarks.child import SERVING, Absent, pinned, serving
+from cli.embedded import kafka_command
 from tests.conftest import find_free_port
 
 Broker = Callable[[Path], AbstractContextManager[str]]
@@ -21,14 +20,8 @@ def embedded(folder: Path) -> Iterator[str]:
     """noida-db, host:port; it holds its topics in memory and writes one file."""
     data, port = folder / "noida", find_free_port()
     data.mkdir()
-    with (folder / "noida.log").open("wb") as log, pinned(SERVING):
-        child = spawn(kafka_command(port, data), stdout=log, stderr=log)
-    try:
-        wait_until_accepts(f"127.0.0.1:{port}")
-        yield f"127.0.0.1:{port}"
-    finally:
-        child.kill()
-        child.wait()
+    with serving(kafka_command(port, data), port, folder / "noida.log") as address:
+        yield address
 
 
 @contextmanager

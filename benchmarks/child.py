@@ -13,6 +13,7 @@ import msgspec
 from benchmarks.figures import Sample
 from benchmarks.meter import WORD
 from cli.child import kill, spawn
+from cli.embedded import wait_until_accepts
 
 ROOT = Path(__file__).parents[1]
 MEASURED, SERVING = 0, 1  # the cores of who is measured, and of who serves them
@@ -46,6 +47,18 @@ def started(command: Sequence[str], core: int, log: Path) -> "subprocess.Popen[b
     env = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(log.parent)}
     with log.open("wb") as said, log.with_suffix(".out").open("wb") as printed, pinned(core):
         return spawn(command, stdout=printed, stderr=said, cwd=str(ROOT), env=env)
+
+
+@contextmanager
+def serving(command: Sequence[str], port: int, log: Path) -> Iterator[str]:
+    """A server on the serving core while the context lasts: its address once it accepts connections."""
+    child = started(command, SERVING, log)
+    try:
+        wait_until_accepts(f"127.0.0.1:{port}")
+        yield f"127.0.0.1:{port}"
+    finally:
+        child.kill()
+        child.wait()
 
 
 def run_module(

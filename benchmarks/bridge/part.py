@@ -10,9 +10,8 @@ from pathlib import Path
 from benchmarks.bench import Bench
 from benchmarks.bridge.frames import begin_session, publish, unacknowledged, write_config
 from benchmarks.brokers import BROKERS, count_records, delete_topics
-from benchmarks.child import SERVING, Absent, Failed, run_module, started
+from benchmarks.child import Absent, Failed, run_module, serving
 from benchmarks.figures import Sample, table
-from cli.embedded import wait_until_accepts
 from runtime.kafka import ensure_topics
 from schemas.topics import RAW_FRAMES, TOPICS
 from tests.conftest import find_free_port
@@ -68,10 +67,5 @@ def _mosquitto(folder: Path) -> Iterator[str]:
     if not Path("/usr/sbin/mosquitto").exists():
         raise Absent("no mosquitto here: bash scripts/debian.sh")
     write_config(config, getpass.getuser(), port)
-    child = started(["/usr/sbin/mosquitto", "-c", str(config)], SERVING, folder / "mosquitto.log")
-    try:
-        wait_until_accepts(f"127.0.0.1:{port}")
-        yield f"127.0.0.1:{port}"
-    finally:
-        child.kill()
-        child.wait()
+    with serving(["/usr/sbin/mosquitto", "-c", str(config)], port, folder / "mosquitto.log") as address:
+        yield address

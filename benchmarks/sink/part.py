@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from functools import partial
 
 from benchmarks.bench import Bench
-from benchmarks.child import SERVING, run_module, started
+from benchmarks.child import run_module, serving
 from benchmarks.figures import Sample, table
-from cli.embedded import wait_until_accepts
 from tests.conftest import find_free_port
 
 NAME = "sink"
@@ -44,10 +43,6 @@ def _sqlite(bench: Bench, number: int) -> Sample:
 @contextmanager
 def _server(bench: Bench) -> Iterator[str]:
     port = find_free_port()
-    child = started([sys.executable, "-m", "benchmarks.sink.swallow", str(port)], SERVING, bench.folder / "swallow.log")
-    try:
-        wait_until_accepts(f"127.0.0.1:{port}")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        child.kill()
-        child.wait()
+    command = [sys.executable, "-m", "benchmarks.sink.swallow", str(port)]
+    with serving(command, port, bench.folder / "swallow.log") as address:
+        yield f"http://{address}"
