@@ -1,18 +1,19 @@
-"""A stage: folds each batch, then outputs delivered, then states delivered, then release; batches of a partition
-finish in the order in which they were folded, several are in flight.
+"""A stage: folds what has come, then outputs delivered, then states delivered, then release; a partition's records go
+this way in the order of their log, several folds are in flight.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from streams.engine.consumer import RecordBatch
+from streams.engine.consumer import MAX_BATCH, RecordBatch
 from streams.engine.fail_stop import fail_stop
 from streams.engine.producer import IdempotentProducer, Output
 from streams.engine.store import FencedTable, States
 
-IN_FLIGHT = 4  # batches of one partition between fold and release
+IN_FLIGHT = 4  # folds of one partition between fold and release
+WAITING = 64  # batches of one partition before their fold
 
 
 Changed = dict[bytes, bytes | None]
@@ -30,31 +31,85 @@ class Work:
 Fold = Callable[[list[Any], States, int], Work]
 
 
+class Folded(NamedTuple):
+    """What waits for its deliveries: batches that were folded as one. The states' bytes were taken at the fold, since
+    later ones change the states."""
+
+    batches: list[RecordBatch]
+    futures: "list[asyncio.Future[Any]]"
+    changed: Changed
+
+
+def latest(changes: Iterable[Mapping[bytes, bytes | None]]) -> Changed:
+    """The last word of each key, where it stood: what a fold puts last, such as how far it came, stays behind all that
+    it vouches for."""
+    merged: Changed = {}
+    for changed in changes:
+        for key in changed:
+            merged.pop(key, None)
+        merged.update(changed)
+    return merged
+
+
 class Lane:
-    """One partition's batches on their way from fold to release."""
+    """One partition's batches from the stream to the release.
+
+    What came while others were in flight goes on as one. A fold costs two deliveries however small it is: one for each
+    handful of records that a poll brought, and a worker whose brokers answer slowly falls behind for good.
+    """
 
     def __init__(self, stage: "Stage", partition: int) -> None:
         self.stage, self.partition = stage, partition
-        self.room = asyncio.Semaphore(IN_FLIGHT)
-        self._queue: asyncio.Queue[tuple[RecordBatch, list[asyncio.Future[Any]], Changed]] = asyncio.Queue()
-        self._task = asyncio.create_task(self._run())
+        self._room = asyncio.Semaphore(IN_FLIGHT)
+        self._come: asyncio.Queue[RecordBatch] = asyncio.Queue(WAITING)
+        self._folded: asyncio.Queue[Folded] = asyncio.Queue()
+        self.tasks = [asyncio.create_task(self._run(step)) for step in (self._fold_next, self._finish_next)]
 
-    def put(self, batch: RecordBatch, futures: "list[asyncio.Future[Any]]", changed: Changed) -> None:
-        """Take over a folded batch. The states' bytes were taken at the fold: later batches change the states."""
-        self._queue.put_nowait((batch, futures, changed))
+    async def put(self, batch: RecordBatch) -> None:
+        """Take a batch over; waits while too many wait already."""
+        await self._come.put(batch)
 
-    async def _run(self) -> None:
+    async def _run(self, step: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
             while True:
-                batch, futures, changed = await self._queue.get()
-                await asyncio.gather(*futures)
-                await self._write_states(changed)
-                self.stage.consumer.release(batch)
-                self.room.release()
+                await step()
         except asyncio.CancelledError:
             raise
         except BaseException as error:
-            fail_stop(error)
+            fail_stop(error)  # memory is ahead of the log: never go on, whatever it was
+
+    async def _fold_next(self) -> None:
+        batches = [await self._come.get()]
+        await self._room.acquire()
+        while not self._come.empty() and sum(len(batch.records) for batch in batches) < MAX_BATCH:
+            batches.append(self._come.get_nowait())
+        # no await between here and the fold: a rebalance may begin in each
+        taken, astray = list[RecordBatch](), list[RecordBatch]()
+        for batch in batches:
+            if self.stage.moved(batch):
+                self.stage.consumer.ack(batch)  # it will be delivered again
+            else:
+                (taken if self.stage.consumer.take(batch) else astray).append(batch)
+        if taken:
+            futures, changed = self.stage.fold_records(
+                [record for batch in taken for record in batch.records], self.partition
+            )
+            self._folded.put_nowait(Folded(taken, futures, changed))
+        else:
+            self._room.release()
+        for batch in astray:
+            await self.stage.consumer.rewind(batch)
+
+    async def _finish_next(self) -> None:
+        folded = [await self._folded.get()]
+        while not self._folded.empty():
+            folded.append(self._folded.get_nowait())
+        await asyncio.gather(*(future for each in folded for future in each.futures))
+        await self._write_states(latest(each.changed for each in folded))
+        for each in folded:
+            for batch in each.batches:
+                self.stage.consumer.release(batch)
+            self._room.release()
 
     async def _write_states(self, changed: Changed) -> None:
         if not changed:
@@ -71,7 +126,7 @@ class Stage:
     def __init__(self, app: Any, table: FencedTable, fold: Fold) -> None:
         self.app, self.table, self.fold = app, table, fold
         self.batches = self.records = 0
-        self._lanes: dict[int, Lane] = {}
+        self.lanes: dict[int, Lane] = {}
 
     @property
     def consumer(self) -> Any:
@@ -84,6 +139,10 @@ class Stage:
         producer: IdempotentProducer = self.app.producer
         return producer
 
+    def moved(self, batch: RecordBatch) -> bool:
+        """Whether a rebalance began since it was fetched."""
+        return batch.generation_id != self.app.consumer_generation_id or not self.app.flow_control.is_active()
+
     def check_lease(self) -> None:
         """Before each write: ends the process if the partitions may be another worker's by now."""
         if self.consumer.lease.has_run_out():
@@ -92,30 +151,19 @@ class Stage:
     async def run(self, stream: Any) -> None:
         """Work off the stream until it ends."""
         async for event in stream.noack().events():
-            await self._work_off(event.message)
+            await self.put(event.message)
 
-    async def _work_off(self, batch: RecordBatch) -> None:
-        lane = self._lanes.get(batch.partition) or self._lanes.setdefault(batch.partition, Lane(self, batch.partition))
-        await lane.room.acquire()
-        if batch.generation_id != self.app.consumer_generation_id or not self.app.flow_control.is_active():
-            lane.room.release()
-            self.consumer.ack(batch)  # moved while we waited: it will be delivered again
-        elif not self.consumer.take(batch):
-            lane.room.release()
-            await self.consumer.rewind(batch)
-        else:
-            await self._fold(batch, lane)
+    async def put(self, batch: RecordBatch) -> None:
+        """Take a batch over, in the order of its partition."""
+        lane = self.lanes.get(batch.partition) or self.lanes.setdefault(batch.partition, Lane(self, batch.partition))
+        await lane.put(batch)
 
-    async def _fold(self, batch: RecordBatch, lane: Lane) -> None:
-        try:
-            work = self.fold(batch.records, self.table.data.states(batch.partition), batch.partition)
-            held = self.table.data.rewrites.pop(batch.partition, {})
-            # what the fold changed keeps its order: it puts last how far it came
-            changed = {key: value for key, value in held.items() if key not in work.changed} | work.changed
-            self.check_lease()
-            futures = self.producer.send_outputs(work.outputs)
-        except BaseException as error:
-            fail_stop(error)  # memory is ahead of the log: never go on, whatever it was
+    def fold_records(self, records: list[Any], partition: int) -> "tuple[list[asyncio.Future[Any]], Changed]":
+        """Fold and hand the outputs over: the futures of their deliveries, and the states to be written after them."""
+        work = self.fold(records, self.table.data.states(partition), partition)
+        held = self.table.data.rewrites.pop(partition, {})
+        self.check_lease()
+        futures = self.producer.send_outputs(work.outputs)
         self.batches += 1
-        self.records += len(batch.records)
-        lane.put(batch, futures, changed)
+        self.records += len(records)
+        return futures, latest([held, work.changed])

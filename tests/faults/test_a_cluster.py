@@ -17,7 +17,6 @@ from tests.faults.pipeline import Pipeline
 from tests.faults.trial import Trial
 
 Begin = Callable[..., Trial]
-RATE = 500  # frames/s: with twice as many, three brokers and their pipeline have no time left on two cores to catch up
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +54,7 @@ def test_one_broker_of_three_killed_then_another_stopped(
     three: Cluster, tmp_path: Path, trial: Begin, judge: Judge, block: int
 ) -> None:
     with standing(tmp_path, three, f"three-{block}.") as pipeline:
-        under = trial(pipeline, "one Kafka broker of three: SIGKILL, then SIGTERM", rate=RATE)
+        under = trial(pipeline, "one Kafka broker of three: SIGKILL, then SIGTERM")
         for number, end in ((3, three.kill), (2, three.term)):
             hurt_at = time.time()
             end(number)
@@ -73,7 +72,7 @@ def test_an_unclean_leader_election(three: Cluster, tmp_path: Path, trial: Begin
     frames = RAW_FRAMES.full_name(prefix)
     three.make_unclean_topic(frames, (1, 2))
     with standing(tmp_path, three, prefix) as pipeline:
-        under = trial(pipeline, "unclean leader election of raw-frames", rate=RATE)
+        under = trial(pipeline, "unclean leader election of raw-frames")
         three.kill(2)
         pipeline.until(lambda: three.everywhere(frames, lambda _, in_sync: in_sync == {1}), 30, "node 1 is alone")
         alone_at = time.time()

@@ -151,9 +151,7 @@ class Life:
         self.released = batch.offset + 1
 
     def read(self, most: int) -> None:
-        """Fold one batch; with too many in flight, deliver them first, as the stage would wait for it."""
-        if self.in_flight == IN_FLIGHT:
-            self.settle()
+        """One batch, which is folded at once unless too many are in flight."""
         records = self._broker.logs[self.source][self.position : self.position + most]
         if not records:
             return
@@ -161,7 +159,7 @@ class Life:
         batch = RecordBatch(*self.source, last, 0.0, 0, [], b"", b"", None, 0, 0, self.source, generation_id=1)
         batch.follows, batch.records = self.position, records
         self.position = last + 1
-        self._run(self._stage._work_off(batch))
+        self._run(self._stage.put(batch))
 
     def deliver(self, which: int, most: int) -> None:
         """So many records of one place that has some, in the order in which they were handed over."""
@@ -193,8 +191,9 @@ class Life:
 
     def end(self) -> None:
         """As SIGKILL does: nothing more is written."""
-        for lane in self._stage._lanes.values():
-            lane._task.cancel()
+        for lane in self._stage.lanes.values():
+            for task in lane.tasks:
+                task.cancel()
         self._loop.run_until_complete(asyncio.sleep(0))
 
     def _run(self, work: Any) -> None:
@@ -204,6 +203,7 @@ class Life:
                 await asyncio.sleep(0)
 
         self._loop.run_until_complete(turn())
-        for lane in self._stage._lanes.values():
-            if lane._task.done():
-                lane._task.result()
+        for lane in self._stage.lanes.values():
+            for task in lane.tasks:
+                if task.done():
+                    task.result()

@@ -77,7 +77,7 @@ class Faults(RuleBasedStateMachine):
             before.settle()
         for size in batches:
             life.read(size)
-        self.furthest[life.source] = max(self.furthest[life.source], life.position)
+        self.furthest[life.source] = max(self.furthest[life.source], life.expected)
         if delivered == "all":
             life.settle()
         elif delivered == "outputs":

@@ -10,6 +10,7 @@ from faust.types import TP
 
 from streams.engine import Output, States, Work
 from streams.engine import stage as engine_stage
+from streams.engine.stage import IN_FLIGHT
 from tests.streams.engine.counting import Count, load
 from tests.streams.lives import CHANGELOG, Broker, Life
 
@@ -42,12 +43,17 @@ class Bench:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop, self.broker = loop, Broker(0)
         self.causes: list[object] = []
+        self.sizes: list[int] = []  # of each fold, records
         for number in range(20):
             self.broker.write(Output("in", 0, b"k", b"%d" % number))
         self.life = self.begin()
 
     def begin(self) -> Life:
-        return Life(self._loop, self.broker, "n", SOURCE, fold)
+        def sized(records: list[Any], states: States, partition: int) -> Work:
+            self.sizes.append(len(records))
+            return fold(records, states, partition)
+
+        return Life(self._loop, self.broker, "n", SOURCE, sized)
 
     @property
     def waiting(self) -> list[TP]:
@@ -95,6 +101,25 @@ def test_batches_are_released_in_the_order_in_which_they_were_folded(bench: Benc
     assert (bench.waiting, bench.life.released) == ([EVEN], 0), "the second is delivered, the first is not"
     bench.life.settle()
     assert bench.life.released == 2
+
+
+def test_what_came_while_the_lane_was_full_goes_on_as_one(bench: Bench) -> None:
+    """A poll may bring one record only: with two deliveries each, slow brokers would be too slow for ever."""
+    for _ in range(10):
+        bench.life.read(1)
+    assert (bench.life.in_flight, bench.waiting) == (IN_FLIGHT, [EVEN, ODD])
+    bench.life.settle()
+    assert bench.counts == [1, IN_FLIGHT, 10], "the first alone, its followers' states in one go, the rest in one fold"
+    assert bench.sizes == [*[1] * IN_FLIGHT, 10 - IN_FLIGHT]
+
+
+def test_one_fold_takes_about_a_batch_at_most(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else goes on while a fold works."""
+    monkeypatch.setattr(engine_stage, "MAX_BATCH", 6)
+    for size in (*[1] * IN_FLIGHT, 5, 5, 5):
+        bench.life.read(size)
+    bench.life.settle()
+    assert bench.sizes == [*[1] * IN_FLIGHT, 10, 5]
 
 
 def test_a_batch_writes_its_states_as_they_were_at_its_fold(bench: Bench) -> None:

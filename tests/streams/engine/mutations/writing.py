@@ -7,72 +7,84 @@ from typing import Any
 
 from faust.transport.producer import ProducerBuffer
 
-from streams.engine import outbox, store
+from streams.engine import outbox, stage, store
 from streams.engine.lease import Lease
 from streams.engine.outbox import Outbox
 from streams.engine.producer import IdempotentProducer, WaitingBuffer
-from streams.engine.stage import Lane, Stage
+from streams.engine.stage import Folded, Lane, Stage
 from streams.engine.store import FencedTable, FenceStore
 from tests.streams.engine.mutations.table import cure, nothing, put
 
 ACKED, DROPPED, WARNING = "an agent that raises", "after a recovery", "a failed delivery"
 FROZEN, LAST_WINS, ONE_BATCH = "a frozen worker", "the last changelog value", "the client takes one batch"
+AS_ONE = "test_stage.py::test_what_came_while_the_lane_was_full_goes_on_as_one"
 ORDER = "test_stage.py::test_outputs_go_before_states_and_states_before_the_release"
 FORGOTTEN = "test_cures.py::test_a_rebalance_forgets_all_states_and_reads_the_whole_changelog_again"
 LEASE = "test_cures.py::test_a_lease_runs_out_unless_a_heartbeat_renews_it"
 
 
-def finish_batches(order: str, *, minding_failures: bool = True) -> None:
+def finish_folds(order: str, *, minding_failures: bool = True) -> None:
     """In this order: `a`wait the deliveries, `w`rite the states, `r`elease."""
 
-    async def run(self: Any) -> None:
-        while True:
-            batch, futures, changed = await self._queue.get()
-            for step in order:
-                if step == "a":
-                    await asyncio.gather(*futures, return_exceptions=not minding_failures)
-                elif step == "w":
-                    await self._write_states(changed)
-                else:
+    async def finish_next(self: Any) -> None:
+        folded = await self._folded.get()
+        for step in order:
+            if step == "a":
+                await asyncio.gather(*folded.futures, return_exceptions=not minding_failures)
+            elif step == "w":
+                await self._write_states(folded.changed)
+            else:
+                for batch in folded.batches:
                     self.stage.consumer.release(batch)
-            self.room.release()
+        self._room.release()
 
-    put(Lane, "_run", run)
+    put(Lane, "_finish_next", finish_next)
 
 
 @cure("stage", ORDER, WARNING)
 def nobody_awaits_the_outputs() -> None:
-    finish_batches("wr")
+    finish_folds("wr")
 
 
 @cure("stage", ORDER)
 def states_go_before_the_outputs() -> None:
-    finish_batches("war")
+    finish_folds("war")
 
 
 @cure("stage", ORDER)
 def the_release_goes_before_the_states() -> None:
-    finish_batches("arw")
+    finish_folds("arw")
 
 
 @cure("stage", "test_stage.py::test_a_delivery_that_fails_ends_the_worker_and_releases_nothing", WARNING)
 def a_failed_delivery_is_a_warning() -> None:
-    finish_batches("awr", minding_failures=False)
+    finish_folds("awr", minding_failures=False)
 
 
 @cure("stage", "test_stage.py::test_batches_are_released_in_the_order_in_which_they_were_folded")
-def each_batch_is_released_when_it_is_delivered() -> None:
+def each_fold_is_finished_when_it_is_delivered() -> None:
     tasks = list[asyncio.Task[None]]()
 
-    async def finish(self: Any, batch: Any, futures: Any, changed: Any) -> None:
-        await asyncio.gather(*futures)
-        await self._write_states(changed)
-        self.stage.consumer.release(batch)
+    async def finish(self: Any, folded: Folded) -> None:
+        await asyncio.gather(*folded.futures)
+        await self._write_states(folded.changed)
+        for batch in folded.batches:
+            self.stage.consumer.release(batch)
 
-    def hand(self: Any, batch: Any, futures: Any, changed: Any) -> None:
-        tasks.append(asyncio.create_task(finish(self, batch, futures, changed)))
+    async def finish_next(self: Any) -> None:
+        tasks.append(asyncio.create_task(finish(self, await self._folded.get())))
 
-    put(Lane, "put", hand)
+    put(Lane, "_finish_next", finish_next)
+
+
+@cure("stage", AS_ONE)
+def each_batch_is_folded_alone() -> None:
+    put(stage, "MAX_BATCH", 0)
+
+
+@cure("stage", AS_ONE)
+def each_fold_writes_its_own_states() -> None:
+    finish_folds("awr")
 
 
 @cure("stage", "test_stage.py::test_a_batch_writes_its_states_as_they_were_at_its_fold")
@@ -88,17 +100,15 @@ def states_are_written_as_they_are_by_then() -> None:
 
 @cure("stage", "test_stage.py::test_a_fold_that_fails_ends_the_worker", ACKED)
 def a_fold_that_fails_is_passed_over() -> None:
-    whole = Stage._fold
+    whole = Stage.fold_records
 
-    async def fold(self: Any, batch: Any, lane: Any) -> None:
+    def fold_records(self: Any, records: list[Any], partition: int) -> Any:
         try:
-            self.fold(batch.records, {}, batch.partition)
+            return whole(self, records, partition)
         except ValueError:
-            self.consumer.release(batch)
-        else:
-            await whole(self, batch, lane)
+            return [], {}
 
-    put(Stage, "_fold", fold)
+    put(Stage, "fold_records", fold_records)
 
 
 @cure("stage", "test_stage.py::test_without_a_lease_nothing_is_written[0]", FROZEN)
@@ -113,35 +123,29 @@ def nobody_looks_at_the_lease_before_the_states() -> None:
 
 @cure("stage", "test_stage.py::test_a_batch_that_was_moved_while_it_waited_is_not_folded")
 def a_batch_that_was_moved_is_folded() -> None:
-    whole = Stage._work_off
-
-    async def work_off(self: Any, batch: Any) -> None:
-        batch.generation_id = self.app.consumer_generation_id
-        await whole(self, batch)
-
-    put(Stage, "_work_off", work_off)
+    put(Stage, "moved", lambda self, batch: False)
 
 
 @cure("stage", "test_stage.py::test_what_precedes_a_batch_is_fetched_again_if_it_is_missing", DROPPED)
 def a_batch_that_is_not_taken_is_dropped() -> None:
-    whole = Stage._work_off
+    whole = Stage.put
 
-    async def work_off(self: Any, batch: Any) -> None:
+    async def take(self: Any, batch: Any) -> None:
         self.consumer.rewind = nothing
         await whole(self, batch)
 
-    put(Stage, "_work_off", work_off)
+    put(Stage, "put", take)
 
 
 @cure("stage", "test_stage.py::test_a_state_that_a_recovery_held_is_written_back_with_the_next_batch", LAST_WINS)
 def nothing_is_written_back() -> None:
-    whole = Stage._fold
+    whole = Stage.fold_records
 
-    async def fold(self: Any, batch: Any, lane: Any) -> None:
+    def fold_records(self: Any, records: list[Any], partition: int) -> Any:
         self.table.data.rewrites.clear()
-        await whole(self, batch, lane)
+        return whole(self, records, partition)
 
-    put(Stage, "_fold", fold)
+    put(Stage, "fold_records", fold_records)
 
 
 @cure(
@@ -149,20 +153,10 @@ def nothing_is_written_back() -> None:
     "test_stage.py::test_how_far_a_fold_came_is_written_last_also_if_an_older_word_of_it_is_to_be_overwritten",
 )
 def what_is_written_back_goes_before_everything() -> None:
-    whole = Lane.put
+    def latest(changes: Iterable[Any]) -> Any:
+        return {key: value for changed in changes for key, value in changed.items()}
 
-    def hand(self: Any, batch: Any, futures: Any, changed: Any) -> None:
-        whole(self, batch, futures, dict(sorted(changed.items(), key=lambda item: item[0] not in overwritten)))
-
-    overwritten = set[bytes]()
-    fold = Stage._fold
-
-    async def noting(self: Any, batch: Any, lane: Any) -> None:
-        overwritten.update(self.table.data.rewrites.get(batch.partition, {}))
-        await fold(self, batch, lane)
-
-    put(Lane, "put", hand)
-    put(Stage, "_fold", noting)
+    put(stage, "latest", latest)
 
 
 @cure("store", "test_cures.py::test_a_zombies_late_write_does_not_win_the_recovery", LAST_WINS)
