@@ -48,6 +48,6 @@ def test_the_embedded_kafka_broker_killed_without_its_tail(
         under.recovered(hurt_at)
         # in readings or in the history: what was in the broker's memory alone
         lost = LOST_SECONDS * RATE
-        assert not under.conclude(seconds=20, excused=2 * lost).duplicated
+        assert not under.conclude(seconds=10, excused=2 * lost).duplicated
         # four quantities in windows of three widths; what of it the history has, a replay from the archive puts there
         judge.windows(subject, seconds=45, excused=12 * lost)
