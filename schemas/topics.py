@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 HOUR = 3600
 DAY = 24 * HOUR
+COMPACTED_SEGMENT = 16 << 20  # bytes; a broker compacts whole segments only, and a restarted worker reads what is left
 EMBEDDED_RETENTION = HOUR // 2  # the embedded broker rewrites its whole file: keep it at some thousand records
 
 
@@ -37,6 +38,8 @@ class Topic:
         retention = EMBEDDED_RETENTION if embedded and self.retention else self.retention
         if retention is not None:
             config["retention.ms"] = str(retention * 1000)
+        elif not embedded:
+            config["segment.bytes"] = str(COMPACTED_SEGMENT)
         return config
 
 
