@@ -4,11 +4,12 @@
 # make bench  beside its peers, into docs/benchmarks.md; make bench-smoke: whether it runs
 # make bench-idle  what the embedded stack costs at rest
 # make check  format, lint, types, layers                                make lock    refresh requirements.lock
+# make check-stack   compose files, Dockerfile, shell scripts            make lock-image, lock-stack   theirs
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-faults guarantees check fmt bench bench-smoke bench-idle lock lock-bench clean
+.PHONY: run test test-faults guarantees check fmt bench bench-smoke bench-idle lock lock-bench lock-image lock-stack check-stack clean
 
 run: $(VENV)/.installed
 	@exec $(BIN)/bluflow run
@@ -29,6 +30,13 @@ check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The tools want other versions than ours of what both use: an environment of their own.
+check-stack: $(VENV)/.installed .build/stack/.installed
+	@bash scripts/check_stack.sh
+
+.build/stack/.installed: scripts/stack-tools.lock
+	@sh scripts/stack_tools.sh $(PYTHON)
 
 fmt: $(VENV)/.installed
 	$(BIN)/ruff format .
@@ -58,6 +66,12 @@ lock:
 
 lock-bench:
 	uv pip compile --generate-hashes --no-header --python-version 3.11 benchmarks/requirements.in -o requirements-bench.lock --no-emit-index-url --no-annotate --no-emit-package pyric
+
+lock-image:
+	uv pip compile --generate-hashes --no-header --universal --python-version 3.11 -c requirements.lock pyproject.toml -o requirements-image.lock --no-emit-index-url --no-annotate
+
+lock-stack:
+	uv pip compile --generate-hashes --no-header --python-version 3.11 scripts/stack-tools.in -o scripts/stack-tools.lock --no-emit-index-url --no-annotate
 
 clean:
 	rm -rf $(VENV)
