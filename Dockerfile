@@ -3,15 +3,14 @@
 
 FROM python:3.11.14-slim-bookworm AS packages
 # Wheels on x86-64; elsewhere (arm64) faust-streaming is built from its source, which needs a compiler, in this stage only.
-ARG TARGETARCH=amd64
 # hadolint ignore=DL3008
-RUN if [ "$TARGETARCH" != amd64 ]; then \
+RUN if [ "$(dpkg --print-architecture)" != amd64 ]; then \
         apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*; \
     fi
 COPY requirements-image.lock /
-RUN if [ "$TARGETARCH" = amd64 ]; then wheels="--only-binary :all:"; fi; \
+RUN if [ "$(dpkg --print-architecture)" = amd64 ]; then export PIP_ONLY_BINARY=:all:; fi; \
     python -m venv /venv && \
-    /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes ${wheels:-} -r /requirements-image.lock
+    /venv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /requirements-image.lock
 
 FROM python:3.11.14-slim-bookworm
 COPY --from=packages /venv /venv
@@ -33,6 +32,6 @@ RUN echo /app > /venv/lib/python3.11/site-packages/bluflow.pth && \
     groupadd --gid 1000 bluflow && useradd --uid 1000 --gid 1000 --no-create-home --home-dir /data bluflow && \
     install -d -o bluflow -g bluflow -m 0750 /data
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 BLUFLOW_DATA=/data BLUFLOW_LOG_FORMAT=json
-USER bluflow
+USER 1000:1000
 WORKDIR /data
 CMD ["bluflow", "--help"]

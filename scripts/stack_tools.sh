@@ -4,7 +4,8 @@ python=${1:-python3}
 fail() { echo "bluflow: $1" >&2; exit 2; }
 
 echo "bluflow: making .build/stack (once, about a minute)"
-mkdir -p .build && "$python" -m venv --clear .build/stack || fail "cannot make .build/stack"
+mkdir -p .build || fail "cannot make .build"
+"$python" -m venv --clear .build/stack || fail "cannot make .build/stack"
 .build/stack/bin/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: \
     -r scripts/stack-tools.lock || fail "cannot install what scripts/stack-tools.lock names"
 touch .build/stack/.installed

@@ -88,7 +88,7 @@ class Connection:
         self._client.loop_start()
 
     def _message(self, client: Client, data: object, message: MQTTMessage) -> None:
-        self.heard.put((message.topic, message.payload))
+        self.heard.put((message.topic, bytes(message.payload)))
 
     def answer(self) -> str:
         """What came of CONNECT: `Success`, why not, or that the connection was cut."""
