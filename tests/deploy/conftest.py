@@ -23,9 +23,8 @@ GATEWAYS = ("shellypro2-a", "shellypro2-b")
 class Hardened:
     """A running mosquitto of the hardened stack, and its folder of secrets."""
 
-    def __init__(self, folder: Path) -> None:
-        self.secrets = SecretFolder(folder / "secrets")
-        self.secrets.complete([], GATEWAYS)
+    def __init__(self, folder: Path, secrets: SecretFolder) -> None:
+        self.secrets = secrets
         self.ca = self.secrets.folder / "ca.crt"
         port = find_free_port()
         (folder / "data").mkdir()
@@ -58,14 +57,29 @@ class Hardened:
         return self.password_file(user).read_text().strip()
 
 
-@pytest.fixture(scope="session")
-def hardened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hardened]:
-    if MOSQUITTO is None:
-        missing = "no mosquitto on this machine; Debian: apt install mosquitto"
+def needed(program: str, package: str) -> str:
+    """The path of a Debian program. Where we decide what is installed, nothing is left out for lack of it."""
+    found = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if found is None:
+        missing = f"no {program} on this machine; Debian: apt install {package}"
         if os.environ.get("CI"):
             pytest.fail(missing)
         pytest.skip(missing)
-    mosquitto = Hardened(tmp_path_factory.mktemp("hardened"))
+    return found
+
+
+@pytest.fixture(scope="session")
+def stack_secrets(tmp_path_factory: pytest.TempPathFactory) -> SecretFolder:
+    """What `bluflow secrets init` makes, for two gateways."""
+    secrets = SecretFolder(tmp_path_factory.mktemp("stack") / "secrets")
+    secrets.complete([], GATEWAYS)
+    return secrets
+
+
+@pytest.fixture(scope="session")
+def hardened(tmp_path_factory: pytest.TempPathFactory, stack_secrets: SecretFolder) -> Iterator[Hardened]:
+    needed("mosquitto", "mosquitto")
+    mosquitto = Hardened(tmp_path_factory.mktemp("hardened"), stack_secrets)
     yield mosquitto
     mosquitto.broker.kill()
 
@@ -107,8 +121,12 @@ class Connection:
         message = self._client.publish(topic, payload, qos=1)
         until(message.is_published, 15, f"an acknowledgement on {topic}")
 
-    def next(self) -> tuple[str, bytes]:
-        return self.heard.get(timeout=15)
+    def heard_until(self, payload: bytes) -> list[tuple[str, bytes]]:
+        """Every (topic, payload) that came, up to that payload."""
+        found = [self.heard.get(timeout=15)]
+        while found[-1][1] != payload:
+            found.append(self.heard.get(timeout=15))
+        return found
 
     def close(self) -> None:
         self._client.disconnect()
@@ -130,10 +148,3 @@ def connect(hardened: Hardened) -> Iterator[Callable[..., Connection]]:
     yield connection
     for each in opened:
         each.close()
-
-
-@pytest.fixture(scope="session")
-def bash() -> str:
-    found = shutil.which("bash")
-    assert found
-    return found
