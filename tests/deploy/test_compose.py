@@ -192,7 +192,7 @@ def test_each_process_takes_its_settings(stack: Any, secrets: Path, monkeypatch:
             own = str(kind.model_config["env_prefix"])
             for variable in service["environment"]:
                 assert variable in known or variable.startswith(own) or variable == "SSL_CERT_FILE", variable
-            assert service["healthcheck"]["test"][-1] == str(settings.port), name
+            assert service["healthcheck"]["test"][-1] == str(settings.model_dump()["port"]), name
             longest = getattr(settings, "stop_seconds", 5)
             assert int(service["stop_grace_period"].removesuffix("s")) > longest, name
 
