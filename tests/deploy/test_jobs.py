@@ -171,6 +171,23 @@ def test_a_node_starts_with_a_copy_of_its_configuration(job: Job, env: dict[str,
     assert ("--seeds " in job.lines("calls")[0]) == bool(env)
 
 
+def test_every_listener_of_a_node_has_tls_and_asks_who_comes_but_the_metrics_page() -> None:
+    node = yaml.safe_load((ROOT / "redpanda" / "redpanda.yaml").read_text())["redpanda"]
+    cluster = yaml.safe_load((ROOT / "redpanda" / "redpanda.bootstrap.yaml").read_text())
+    clients, admins = node["kafka_api"], node["admin"]
+    assert [each["name"] for each in node["kafka_api_tls"]] == [each["name"] for each in clients]
+    assert [each["name"] for each in node["advertised_kafka_api"]] == [each["name"] for each in clients]
+    assert {each["name"] for each in admins} - {each["name"] for each in node["admin_api_tls"]} == {"metrics"}
+    assert all(each["authentication_method"] == "sasl" for each in clients)
+    for tls in (node["rpc_server_tls"], *node["kafka_api_tls"], *node["admin_api_tls"]):
+        assert tls["enabled"]
+        assert (tls["cert_file"], tls["key_file"]) == ("/run/secrets/redpanda.crt", "/run/secrets/redpanda.key")
+    assert node["rpc_server_tls"]["require_client_auth"]
+    assert cluster["admin_api_require_auth"]
+    assert cluster["kafka_enable_authorization"]
+    assert not cluster["auto_create_topics_enabled"]
+
+
 def test_without_a_password_a_node_is_open(job: Job) -> None:
     etc = job.folder / "etc"
     etc.mkdir()
