@@ -35,7 +35,7 @@ check: $(VENV)/.installed
 check-stack: $(VENV)/.installed .build/stack/.installed
 	@bash scripts/check_stack.sh
 
-.build/stack/.installed: scripts/stack-tools.lock
+.build/stack/.installed: scripts/stack-tools.lock scripts/compose/main.go scripts/compose/go.sum
 	@sh scripts/stack_tools.sh $(PYTHON)
 
 fmt: $(VENV)/.installed

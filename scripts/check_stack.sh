@@ -6,8 +6,10 @@ tools=.build/stack/bin
 made=$(mktemp -d)
 trap 'rm -rf "$made"' EXIT
 
+echo "compose files: Docker Compose's own loader"
+.venv/bin/python -m tests.deploy.compose "$made" "$tools/compose"
+
 echo "compose files: the compose specification's schema"
-.venv/bin/python -m tests.deploy.compose "$made"
 "$tools/check-jsonschema" -q --builtin-schema vendor.compose-spec docker-compose.yml "$made"/*.yml
 
 echo "compose files: references and variables, by docker-compose"

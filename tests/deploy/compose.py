@@ -1,9 +1,12 @@
 """What Docker Compose makes of several files together: `extends`, `!reset`, `!override`, and how each key is merged.
 
-By the compose specification, for the keys that our files use. `python -m tests.deploy.compose FOLDER` writes each
-combination into one file, for tools that know neither tag.
+By the compose specification, for the keys that our files use. `python -m tests.deploy.compose FOLDER LOADER` writes
+each combination into one file, for tools that know neither tag, and sees that it is what Docker Compose's own loader
+(scripts/compose) makes of the same files.
 """
 
+import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -88,6 +91,56 @@ def _plain(tree: Any) -> Any:
     return [_plain(each) for each in tree] if isinstance(tree, list) else tree
 
 
-if __name__ == "__main__":
+def essence(service: Any) -> dict[str, Any]:
+    """What a service is, in the short form of our files or the long one of the loader, as one."""
+    said = dict(service)
+    said["environment"] = {name: _text(value) for name, value in (said.get("environment") or {}).items()}
+    said["volumes"] = sorted(_volume(each) for each in said.get("volumes") or [])
+    said["ports"] = sorted(_port(each) for each in said.get("ports") or [])
+    said["secrets"] = sorted(each["source"] if isinstance(each, dict) else each for each in said.get("secrets") or [])
+    said["networks"] = sorted(said.get("networks") or [])
+    waits = said.get("depends_on") or {}
+    said["depends_on"] = {name: how["condition"] for name, how in waits.items()}
+    said["test"] = _text((said.get("healthcheck") or {}).get("test"))
+    for name in ("command", "entrypoint", "user", "image", "restart"):
+        said[name] = _text(said.get(name))
+    for name in ("cap_add", "cap_drop", "security_opt", "tmpfs", "profiles"):
+        said[name] = said.get(name) or []
+    kept = ("environment", "volumes", "ports", "secrets", "networks", "depends_on", "test", "command", "entrypoint")
+    return {
+        name: said[name] for name in (*kept, "user", "image", "restart", "cap_add", "cap_drop", "tmpfs", "profiles")
+    }
+
+
+def _text(value: Any) -> str:
+    """With each variable's default in its place, and `$$` as the `$` that it stands for."""
+    return re.sub(r"\$\{\w+:-(.*?)\}", r"\1", str("" if value is None else value)).replace("$$", "$")
+
+
+def _volume(value: Any) -> tuple[str, str]:
+    source, target = (value["source"], value["target"]) if isinstance(value, dict) else value.split(":")[:2]
+    return source.removeprefix("./"), target
+
+
+def _port(value: Any) -> str:
+    return f"{value['host_ip']}:{value['published']}:{value['target']}" if isinstance(value, dict) else _text(value)
+
+
+def main(folder: Path, loader: str) -> None:
+    """Exits with a line that names the service in which we differ from the loader, or with the loader's own words."""
     for combination, names in COMBINATIONS.items():
-        (Path(sys.argv[1]) / f"{combination}.yml").write_text(yaml.safe_dump(merged(names), sort_keys=False))
+        ours = merged(names)
+        (folder / f"{combination}.yml").write_text(yaml.safe_dump(ours, sort_keys=False))
+        done = subprocess.run([loader, *names], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            sys.exit(done.returncode)
+        theirs = yaml.safe_load(done.stdout)["services"]
+        for name in ours["services"].keys() | theirs.keys():
+            here, there = essence(ours["services"].get(name) or {}), essence(theirs.get(name) or {})
+            if here != there:
+                parts = {key: (here[key], there[key]) for key in here if here[key] != there[key]}
+                sys.exit(f"{combination}: {name} is another one for Docker Compose: {parts}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
