@@ -11,9 +11,9 @@ umask 077
 
 bucket_id() { influx bucket list --hide-headers | awk -v name="$1" -F'\t' '$2 == name { print $1 }'; }
 
-# Readings 30 days, windows of five minutes a year, of an hour and a day for ever (0). The stream makes the windows.
+# Readings 30 days, windows of five minutes a year, of an hour and a day for ever (0s). The stream makes the windows.
 ids=()
-for each in "$BUCKET 30d" "${BUCKET}_5m 365d" "${BUCKET}_1h 0" "${BUCKET}_1d 0"; do
+for each in "$BUCKET 30d" "${BUCKET}_5m 365d" "${BUCKET}_1h 0s" "${BUCKET}_1d 0s"; do
     read -r name keep <<<"$each"
     id=$(bucket_id "$name")
     if [ -z "$id" ]; then

@@ -199,7 +199,7 @@ def test_without_a_password_a_node_is_open(job: Job) -> None:
 def test_four_buckets_are_made_with_their_retention_and_set_to_it_again(job: Job) -> None:
     done = job.buckets()
     assert (done.returncode, done.stderr) == (0, "")
-    kept = {"bluflow": "30d", "bluflow_5m": "365d", "bluflow_1h": "0", "bluflow_1d": "0"}
+    kept = {"bluflow": "30d", "bluflow_5m": "365d", "bluflow_1h": "0s", "bluflow_1d": "0s"}
     assert [line.split("\t")[1:] for line in job.lines("buckets")] == [[name, keep] for name, keep in kept.items()]
     assert job.buckets().returncode == 0
     assert len(job.lines("buckets")) == 4
