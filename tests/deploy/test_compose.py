@@ -20,7 +20,6 @@ from tests.deploy.compose import COMBINATIONS, ROOT, merged
 
 JOBS = {"volumes", "topics", "buckets", "buckets-b", "secrets"}
 ROOTS = {"volumes": ["CHOWN"], "alloy": ["DAC_READ_SEARCH"]}  # who runs as root, with what
-NO_PAGE = {"simulator"}
 # These come with the dashboards and alerts.
 WATCHING = {"./prometheus", "./alertmanager", "./loki", "./grafana/provisioning", "./grafana/dashboards"}
 PROCESSES: dict[str, type[Settings]] = {
@@ -69,7 +68,7 @@ def test_every_container_is_hardened(stack: Any) -> None:
 def test_every_service_has_a_health_check_but_jobs_which_end(stack: Any) -> None:
     for name, service in stack["services"].items():
         check = service["healthcheck"]
-        assert bool(check.get("disable")) == (name in JOBS | NO_PAGE), name
+        assert bool(check.get("disable")) == (name in JOBS), name
         if not check.get("disable"):
             assert check["test"][0] in {"CMD", "CMD-SHELL"}, name
 
