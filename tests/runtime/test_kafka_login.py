@@ -1,5 +1,6 @@
 """How the settings become a login at Kafka, and what of them cannot be used."""
 
+import ast
 import re
 import ssl
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 from cli.certificates import authority, today
 from runtime.errors import SettingsError
 from runtime.kafka_login import kafka_login
-from tests.cli.processes import environment
+from tests.cli.processes import ROOT, environment
 
 
 @pytest.fixture(autouse=True)
@@ -96,3 +97,18 @@ def test_a_process_refuses_it_at_its_start_with_one_line_and_exit_2(folder: Path
     done = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert re.fullmatch(rf"bluflow: {line}\n", done.stderr), done.stderr
+
+
+CLIENTS = {"AIOKafkaConsumer", "AIOKafkaProducer", "AIOKafkaAdminClient"}
+
+
+def test_no_client_of_ours_is_made_without_the_login() -> None:
+    found = 0
+    for folder in ("runtime", "bridge", "streams", "api", "cli", "history", "shelly"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CLIENTS:
+                    found += 1
+                    spread = [ast.unparse(each.value) for each in node.keywords if each.arg is None]
+                    assert "kafka_login()" in spread, f"{path}:{node.lineno}"
+    assert found > 10
