@@ -1,7 +1,8 @@
 """An authority of our own and the certificates it signs for the brokers and the store. Keys are on the P-256 curve.
 
-P-256 because Shelly's gateways verify it; an authority of twenty years, since each gateway holds it, and certificates
-of five, which `bluflow secrets init` makes anew when their two files are taken away.
+P-256 is among what Shelly's gateways take (Shelly's knowledge base, "Supported Certs and Config"). An authority lives
+for twenty years, since each gateway holds it, a certificate for five: `bluflow secrets init` makes it anew when its two
+files are taken away.
 """
 
 import ipaddress

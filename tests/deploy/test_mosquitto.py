@@ -4,6 +4,7 @@ import re
 import signal
 import socket
 import ssl
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,6 +65,25 @@ def test_a_broker_with_a_certificate_of_another_authority_is_not_believed(harden
         pytest.raises(ssl.SSLCertVerificationError),
     ):
         trusting.wrap_socket(plain, server_hostname="localhost")
+
+
+@pytest.mark.parametrize(("version", "is_served"), [("TLSv1_1", False), ("TLSv1_2", True), ("TLSv1_3", True)])
+def test_a_gateway_that_knows_tls_1_2_is_served_and_no_older_one(
+    hardened: Hardened, version: str, is_served: bool
+) -> None:
+    """Shelly's gateways speak 1.2."""
+    trusting = ssl.create_default_context(cafile=str(hardened.ca))
+    trusting.set_ciphers("DEFAULT:@SECLEVEL=0")  # else this side would refuse 1.1 before the other is asked
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        trusting.minimum_version = trusting.maximum_version = ssl.TLSVersion[version]
+    with socket.create_connection(("localhost", hardened.port)) as plain:
+        if is_served:
+            with trusting.wrap_socket(plain, server_hostname="localhost") as secured:
+                assert secured.version() == version.replace("_", ".")
+        else:
+            with pytest.raises(ssl.SSLError):
+                trusting.wrap_socket(plain, server_hostname="localhost")
 
 
 @pytest.mark.parametrize(
