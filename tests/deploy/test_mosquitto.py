@@ -17,7 +17,7 @@ from cli.secret_folder import SecretFolder
 from streams.times import OUTAGE_BUDGET_MS
 from tests.bridge.conftest import BridgeProcess, raw_frames, until
 from tests.bridge.conftest import bridge as bridge
-from tests.deploy.conftest import ROOT, Connection, Hardened
+from tests.deploy.conftest import ROOT, Connection, Hardened, needed
 
 Connect = Callable[..., Connection]
 CONF = (ROOT / "mosquitto" / "mosquitto.conf").read_text()
@@ -158,6 +158,32 @@ async def test_the_bridge_gets_over_tls_what_waited_for_it_and_then_ticks(
     found = await raw_frames(kafka, topics, 2, ticks=before + 1)
     assert found.values() == [b"live", b"waited"]
     assert process.metric("bluflow_bridge_frames_queued_total") >= 1
+
+
+async def test_what_waited_for_the_bridge_outlives_a_restart_of_mosquitto(
+    tmp_path: Path,
+    stack_secrets: SecretFolder,
+    bridge: Callable[..., BridgeProcess],
+    kafka: str,
+    topics: str,
+) -> None:
+    needed("mosquitto", "mosquitto")
+    own = Hardened(tmp_path, stack_secrets)
+    login = {"user": "bridge", "password_file": str(own.password_file("bridge")), "ca_file": str(own.ca)}
+    try:
+        process = await bridge(kafka, own.address, **login).ready()
+        assert await process.stop() == 0
+        gateway = Connection(own.port, ca=own.ca, user="shellypro2-a", password=own.password("shellypro2-a"))
+        for number in range(50):
+            gateway.publish("shellypro2-a/events/rpc", b"%d" % number)
+        gateway.close()
+        own.broker.child.terminate()
+        own.broker.child.wait(30)
+        own.broker.start()
+        process.start()
+        assert (await raw_frames(kafka, topics, 50)).values() == [b"%d" % number for number in range(50)]
+    finally:
+        own.broker.kill()
 
 
 async def test_the_bridge_says_what_is_wrong_with_its_password(
