@@ -2,14 +2,14 @@
 # make test-faults   kills, cuts and refusals on a real Kafka; SEEDS=n repeats each, RATE=n frames/s
 # make guarantees    the same, and its table goes into docs/guarantees.md
 # make bench  beside its peers, into docs/benchmarks.md; make bench-smoke: whether it runs
+# make check-stack  compose files, Dockerfile, shell scripts            make lock-image, lock-stack   theirs
 # make bench-idle  what the embedded stack costs at rest
 # make check  format, lint, types, layers                                make lock    refresh requirements.lock
-# make check-stack   compose files, Dockerfile, shell scripts            make lock-image, lock-stack   theirs
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-faults guarantees check fmt bench bench-smoke bench-idle lock lock-bench lock-image lock-stack check-stack clean
+.PHONY: run test test-faults guarantees check fmt bench bench-smoke bench-idle lock lock-bench clean
 
 run: $(VENV)/.installed
 	@exec $(BIN)/bluflow run
@@ -31,6 +31,7 @@ check: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.PHONY: check-stack lock-image lock-stack
 # The tools want other versions than ours of what both use: an environment of their own.
 check-stack: $(VENV)/.installed .build/stack/.installed
 	@bash scripts/check_stack.sh

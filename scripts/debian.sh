@@ -13,7 +13,7 @@ command -v node >/dev/null || missing+=(nodejs)
 [ -x /usr/bin/java ] || missing+=(openjdk-17-jre-headless)
 [ -x /usr/bin/mvn ] || missing+=(maven)
 if [ "${#missing[@]}" -gt 0 ]; then
-    # mosquitto and haproxy must not start as services of the machine: the tests start their own
+    # mosquitto must not start as a service of the machine: the tests start their own
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
     printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d
