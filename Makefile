@@ -31,6 +31,10 @@ check: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+fmt: $(VENV)/.installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
 .PHONY: check-stack lock-image lock-stack
 # The tools want other versions than ours of what both use: an environment of their own.
 check-stack: $(VENV)/.installed .build/stack/.installed
@@ -38,10 +42,6 @@ check-stack: $(VENV)/.installed .build/stack/.installed
 
 .build/stack/.installed: scripts/stack-tools.lock scripts/compose/main.go scripts/compose/go.sum
 	@sh scripts/stack_tools.sh $(PYTHON)
-
-fmt: $(VENV)/.installed
-	$(BIN)/ruff format .
-	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.installed .build/bench/.installed
 	@bash scripts/kafka.sh
