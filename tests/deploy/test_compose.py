@@ -59,7 +59,7 @@ def test_every_container_is_hardened(stack: Any) -> None:
         assert (service["user"] == "0:0") == (name in ROOTS), name
         assert service["mem_limit"], name
         assert service["pids_limit"], name
-        assert set(service["logging"]["options"]) == {"max-size", "max-file"}, name
+        assert set(service["logging"]["options"]) == {"max-size", "max-file", "labels"}, name
         assert service["restart"] == ("no" if name in JOBS else "unless-stopped"), name
         assert "privileged" not in service, name
         assert not any("docker.sock" in str(volume) for volume in service.get("volumes", [])), name
