@@ -2,6 +2,7 @@
 # make test-faults   kills, cuts and refusals on a real Kafka; SEEDS=n repeats each, RATE=n frames/s
 # make guarantees    the same, and its table goes into docs/guarantees.md
 # make bench  beside its peers, into docs/benchmarks.md; make bench-smoke: whether it runs
+# make check-stack  compose files, Dockerfile, shell scripts            make lock-image, lock-stack   theirs
 # make bench-idle  what the embedded stack costs at rest
 # make check  format, lint, types, layers                                make lock    refresh requirements.lock
 PYTHON ?= python3
@@ -34,6 +35,14 @@ fmt: $(VENV)/.installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+.PHONY: check-stack lock-image lock-stack
+# The tools want other versions than ours of what both use: an environment of their own.
+check-stack: $(VENV)/.installed .build/stack/.installed
+	@bash scripts/check_stack.sh
+
+.build/stack/.installed: scripts/stack-tools.lock scripts/compose/main.go scripts/compose/go.sum
+	@sh scripts/stack_tools.sh $(PYTHON)
+
 bench: $(VENV)/.installed .build/bench/.installed
 	@bash scripts/kafka.sh
 	@$(BIN)/python -m benchmarks --write
@@ -58,6 +67,12 @@ lock:
 
 lock-bench:
 	uv pip compile --generate-hashes --no-header --python-version 3.11 benchmarks/requirements.in -o requirements-bench.lock --no-emit-index-url --no-annotate --no-emit-package pyric
+
+lock-image:
+	uv pip compile --generate-hashes --no-header --universal --python-version 3.11 -c requirements.lock pyproject.toml -o requirements-image.lock --no-emit-index-url --no-annotate
+
+lock-stack:
+	uv pip compile --generate-hashes --no-header --python-version 3.11 scripts/stack-tools.in -o scripts/stack-tools.lock --no-emit-index-url --no-annotate
 
 clean:
 	rm -rf $(VENV)

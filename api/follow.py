@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 
 from api.metrics import Metrics
 from api.table import Place, Rows, Table
+from runtime.kafka_login import kafka_login
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class Follower:
         """Load, then follow until that is no longer possible. Raises BeginAnew, KafkaError or OSError."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._broker,
+            **kafka_login(),
             client_id="bluflow-api",
             group_id=None,
             enable_auto_commit=False,

@@ -23,6 +23,7 @@ from bridge.in_flight import Delivery, InFlight
 from bridge.metrics import DEAD_LETTERS, DELIVERY_ERRORS, FORWARDED, LAST_DELIVERY, TICKS
 from bridge.route import Record, refused
 from bridge.settings import BridgeSettings
+from runtime.kafka_login import kafka_login
 
 log = logging.getLogger("bluflow.bridge.kafka")
 
@@ -82,6 +83,7 @@ class Forwarder:
     async def _producer(self) -> AsyncIterator[Any]:
         producer = AIOKafkaProducer(
             bootstrap_servers=self._broker,
+            **kafka_login(),
             client_id="bluflow-bridge",
             acks="all",
             enable_idempotence=True,

@@ -19,6 +19,7 @@ from cli.version import version
 from history.parquet import DAY_MS, VERSION, Facts
 from history.parquet_day import DayFile, held
 from history.spans import Span, union, without
+from runtime.kafka_login import kafka_login
 from streams.replay.coverage import Coverage
 from streams.replay.days import Days
 from streams.replay.kafka_source import kafka_source
@@ -126,7 +127,7 @@ def live(broker: str, topic: str) -> OpenSource:
 async def cluster_of(settings: RunSettings) -> str:
     """What the broker's cluster calls itself. Raises Unusable if it does not answer, KafkaError."""
     await reachable("Kafka broker", settings.broker_address, "BROKER")
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.broker_address)
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.broker_address, **kafka_login())
     await admin.start()
     try:
         return (await admin.describe_cluster()).get("cluster_id") or "unnamed"

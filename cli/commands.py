@@ -19,6 +19,7 @@ from cli.gateway import gateway
 from cli.generation import generation
 from cli.replay import replay
 from cli.run import run
+from cli.secrets import secrets
 from cli.sensors import sensors
 from cli.simulate import simulate
 from cli.topics import topics
@@ -34,6 +35,7 @@ app.add_typer(dead_letters)
 app.add_typer(generation)
 app.add_typer(gateway)
 app.add_typer(archive)
+app.add_typer(secrets)
 
 
 def _version(asked: bool) -> None:

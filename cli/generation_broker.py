@@ -11,6 +11,7 @@ from aiokafka.errors import for_code
 from aiokafka.protocol.admin import DeleteGroupsRequest
 
 from cli.unusable import Unusable
+from runtime.kafka_login import kafka_login
 from runtime.snapshot import snapshot
 
 Offsets = dict[TopicPartition, int]
@@ -23,8 +24,8 @@ class GenerationBroker:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self._admin: Any = AIOKafkaAdminClient(bootstrap_servers=address)
-        self._consumer: Any = AIOKafkaConsumer(bootstrap_servers=address, enable_auto_commit=False)
+        self._admin: Any = AIOKafkaAdminClient(bootstrap_servers=address, **kafka_login())
+        self._consumer: Any = AIOKafkaConsumer(bootstrap_servers=address, enable_auto_commit=False, **kafka_login())
 
     async def __aenter__(self) -> Self:
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its errors come to us as exceptions
@@ -79,7 +80,9 @@ class GenerationBroker:
 
     async def commit(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
         """Set the place of a group without members; with members the broker refuses."""
-        consumer: Any = AIOKafkaConsumer(bootstrap_servers=self.address, group_id=group, enable_auto_commit=False)
+        consumer: Any = AIOKafkaConsumer(
+            bootstrap_servers=self.address, group_id=group, enable_auto_commit=False, **kafka_login()
+        )
         await consumer.start()
         try:
             consumer.assign(list(offsets))

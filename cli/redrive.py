@@ -9,6 +9,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
+from runtime.kafka_login import kafka_login
 from schemas.dead_letter import Letter
 from streams.redrive import Redriven, redriven
 
@@ -62,7 +63,9 @@ class Redriver:
             marked = {letter.redrives async for letter in letters if letter.redrives}
         async with (
             aclosing(read(since)) as letters,
-            AIOKafkaProducer(bootstrap_servers=self.broker, acks="all", enable_idempotence=True) as producer,
+            AIOKafkaProducer(
+                bootstrap_servers=self.broker, acks="all", enable_idempotence=True, **kafka_login()
+            ) as producer,
         ):
             async for letter in letters:
                 if letter.redrives or letter.identity in seen or not wanted(letter):

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaProducer
 
 from history.archive import Archive
 from runtime.kafka import partition_of
+from runtime.kafka_login import kafka_login
 from schemas.aggregate import DAY, window_start
 from schemas.topics import EMBEDDED_RETENTION, RAW_FRAMES
 
@@ -25,7 +26,7 @@ async def restore(archive_file: Path, broker: str, prefix: str, *, most: int = M
     if not archive_file.exists():
         return 0
     archive = Archive(archive_file)
-    producer = AIOKafkaProducer(bootstrap_servers=broker, acks="all", enable_idempotence=True)
+    producer = AIOKafkaProducer(bootstrap_servers=broker, acks="all", enable_idempotence=True, **kafka_login())
     count = 0
     topic = RAW_FRAMES.full_name(prefix)
     try:

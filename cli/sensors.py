@@ -43,6 +43,7 @@ def reset_counter(mac: Annotated[str, typer.Argument(help="The sensor's MAC addr
     from cli.settings import RunSettings
     from cli.unusable import Unusable
     from runtime.kafka import topics_of
+    from runtime.kafka_login import kafka_login
     from runtime.logs import origin
     from runtime.settings import load
     from schemas.address import normalise_mac
@@ -60,7 +61,9 @@ def reset_counter(mac: Annotated[str, typer.Argument(help="The sensor's MAC addr
         await reachable("Kafka broker", broker, "BROKER")
         if topic not in await topics_of(broker):  # a producer may make what is missing, with one partition
             raise Unusable(f"{broker} has no topic {topic}: correct BROKER or BLUFLOW_TOPIC_PREFIX")
-        async with AIOKafkaProducer(bootstrap_servers=broker, acks="all", request_timeout_ms=10_000) as producer:
+        async with AIOKafkaProducer(
+            bootstrap_servers=broker, acks="all", request_timeout_ms=10_000, **kafka_login()
+        ) as producer:
             record = await producer.send_and_wait(topic, frame.payload, sensor.encode(), headers=frame.headers())
         return origin(record.topic, record.partition, record.offset)
 

@@ -135,6 +135,8 @@ class Stack:
         }
         if self.embedded_kafka:
             # this broker never forgets a member that died: only one of the same name gets its partitions back
+            # nor does it ask for a login
+            env |= dict.fromkeys(("KAFKA_USER", "KAFKA_PASSWORD_FILE", "KAFKA_CA_FILE"), "")
             env["STREAMS_MEMBER_ID"] = self.streams.member_id or "worker-0"
             env["SINKS_MEMBER_ID"] = self.sinks.member_id or "sinks-0"
         if self.embedded_mqtt and "subscriptions" not in self.bridge.model_fields_set:

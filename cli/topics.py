@@ -9,6 +9,9 @@ import typer
 def topics(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     create: Annotated[bool, typer.Option("--create", help="Make what is missing on BROKER.")] = False,
+    lines: Annotated[
+        bool, typer.Option("--lines", help="Print name, partitions and settings without the prefix, for redpanda/.")
+    ] = False,
     embedded: Annotated[
         bool, typer.Option("--embedded", help="Partitions and retention of the embedded broker, not production's.")
     ] = False,
@@ -28,6 +31,10 @@ def topics(
         if settings.generation:
             raise Unusable(f"the topics of generation {settings.generation} are made with: bluflow generation create")
         _create(settings.broker, settings.topic_prefix, embedded=embedded, replication=settings.replication)
+    if lines:
+        for topic in TOPICS:
+            typer.echo(" ".join([topic.name, str(topic.partitions), *_settings(topic.config(embedded=False))]))
+        return
     rows: list[dict[str, Any]] = []
     for topic in TOPICS:
         config = topic.config(embedded=embedded)
@@ -45,6 +52,10 @@ def topics(
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     typer.echo("\n".join(table([list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)])))
+
+
+def _settings(config: dict[str, str]) -> list[str]:
+    return [f"{name}={value}" for name, value in config.items()]
 
 
 def _cell(value: object) -> str:

@@ -12,6 +12,7 @@ from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 from aiokafka.partitioner import murmur2
 
+from runtime.kafka_login import kafka_login
 from schemas.topics import Topic
 
 
@@ -35,7 +36,7 @@ async def ensure_topics(
     generation: str = "",
 ) -> list[str]:
     """Create what is missing and return its names. Raises TopicsDiffer for a topic of another partition count."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker, **kafka_login())
     await admin.start()
     try:
         wanted = {
@@ -69,7 +70,7 @@ async def ensure_topics(
 
 async def topics_of(broker: str) -> set[str]:
     """The names of all topics that the broker has. Raises KafkaError."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker, **kafka_login())
     await admin.start()
     try:
         return set(await admin.list_topics())

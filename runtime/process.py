@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from runtime.kafka_login import kafka_login
 from runtime.logs import setup_logging
 from runtime.secret_files import open_to_others, secrets_of
 from runtime.settings import CannotListen, Settings, SettingsError, load, variable
@@ -41,6 +42,7 @@ def start(kind: type[S], *, name: str, kafka: bool) -> S:
     setup_logging(settings.log_level, process=name, form=settings.log_format, secrets=secrets_of(settings))
     for warning in open_to_others(settings):
         log.warning("%s", warning)
+    kafka_login()  # what cannot be used ends it now, in one line
     if kafka:
         from runtime.kafka import fetch_patiently  # here: a process without Kafka need not load its client
 

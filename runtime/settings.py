@@ -22,7 +22,7 @@ __all__ = ["CannotListen", "Settings", "SettingsError", "host_port", "load", "va
 
 _TOPIC_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}")
 # Names that begin so are other programs' too: there only what is nearly one of ours is taken for a mistake.
-_NOT_ONLY_OURS = ("API_", "RUN_", "INFLUXDB_")
+_NOT_ONLY_OURS = ("API_", "RUN_", "INFLUXDB_", "KAFKA_")
 
 
 def host_port(text: str) -> tuple[str, int]:
@@ -49,13 +49,29 @@ class YamlSource(PydanticBaseSettingsSource):
 
 
 class Settings(BaseSettings):
-    """What all processes share. The environment's names are `BROKER` and `BLUFLOW_*`."""
+    """What all processes share. The environment's names are `BROKER`, `KAFKA_*`, `INFLUXDB_*` and `BLUFLOW_*`."""
 
     section: ClassVar[str] = ""
     model_config = SettingsConfigDict(extra="forbid", validate_by_name=True, validate_by_alias=True)
 
     broker: str = Field(
         "127.0.0.1:9092", validation_alias="BROKER", description="Kafka or Redpanda, host:port[,host:port]"
+    )
+    kafka_user: str | None = Field(
+        None, validation_alias="KAFKA_USER", description="user at BROKER; empty: it asks for none"
+    )
+    kafka_password_file: Path | None = Field(
+        None, validation_alias="KAFKA_PASSWORD_FILE", description="file that holds the user's password, mode 0600"
+    )
+    kafka_mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"] = Field(
+        "SCRAM-SHA-256",
+        validation_alias="KAFKA_MECHANISM",
+        description="how the password is shown to BROKER: SCRAM-SHA-256, SCRAM-SHA-512 or PLAIN",
+    )
+    kafka_ca_file: Path | None = Field(
+        None,
+        validation_alias="KAFKA_CA_FILE",
+        description="PEM file of the authority that signed the key of BROKER: turns TLS on",
     )
     topic_prefix: str = Field(
         "shelly.", validation_alias="BLUFLOW_TOPIC_PREFIX", description="before every topic's name"
@@ -213,7 +229,7 @@ def _refuse_misspelt(kind: type[Settings]) -> None:
     own = kind.model_config.get("env_prefix") or "BLUFLOW_"
     for given in sorted(os.environ):
         name = given.upper()  # pydantic-settings does not mind the case either
-        prefix = next((one for one in ("BLUFLOW_", "INFLUXDB_", own) if name.startswith(one)), None)
+        prefix = next((one for one in ("BLUFLOW_", "INFLUXDB_", "KAFKA_", own) if name.startswith(one)), None)
         if prefix is None or name in known:
             continue
         field = name.removeprefix(prefix).lower()

@@ -6,6 +6,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from runtime.kafka import partitions_for
+from runtime.kafka_login import kafka_login
 
 _POLL_MS = 1000
 _PATIENCE = 60  # polls without a record that is known to be there
@@ -28,7 +29,9 @@ async def snapshot(
     `begins`: from those offsets on instead, where the log still has them. `partition`: of that one alone. Partition by
     partition in no order. Raises NoSuchTopic, KafkaError.
     """
-    consumer = AIOKafkaConsumer(bootstrap_servers=broker, auto_offset_reset="earliest", enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=broker, auto_offset_reset="earliest", enable_auto_commit=False, **kafka_login()
+    )
     await consumer.start()
     try:
         numbers = await partitions_for(consumer, topic)

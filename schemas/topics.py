@@ -90,9 +90,13 @@ def worker_group(prefix: str, generation: str) -> str:
     return in_generation(prefix + STREAMS_APP, generation)
 
 
-def sink_group(prefix: str, sink: str, topic: Topic, generation: str) -> str:
-    """A sink's consumer group. One that reads a topic of all generations goes on where it was."""
-    return in_generation(f"{prefix}sink-{sink}", generation if topic.derived else "")
+def sink_group(prefix: str, sink: str, topic: Topic, generation: str, second: str = "") -> str:
+    """A sink's consumer group. One that reads a topic of all generations goes on where it was.
+
+    `second` names sinks that feed another store with the same.
+    """
+    name = f"{prefix}sink-{sink}" + (f"-{second}" if second else "")
+    return in_generation(name, generation if topic.derived else "")
 
 
 def generations_in(names: Iterable[str], prefix: str) -> dict[str, set[str]]:

@@ -4,6 +4,9 @@ set -euo pipefail
 missing=()
 [ -x /usr/sbin/mosquitto ] || missing+=(mosquitto)
 [ -x /usr/bin/chromium ] || missing+=(chromium)
+# read the stack's files in `make check-stack`
+command -v docker-compose >/dev/null || missing+=(docker-compose)
+[ -x /usr/sbin/haproxy ] || missing+=(haproxy)
 # runs the gateway's script in the tests
 command -v node >/dev/null || missing+=(nodejs)
 # the fault suite's Kafka broker, and what fetches it

@@ -19,5 +19,6 @@ echo "bluflow: making $venv (once, about a minute)"
 # The project itself goes in as a path entry: nothing is built, so nothing more is downloaded.
 site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))') || fail "cannot find site-packages in $venv"
 pwd >"$site/bluflow.pth" || fail "cannot write into $venv"
-printf '#!/bin/sh\nexec "%s/bin/python" -P -m cli "$@"\n' "$(cd "$venv" && pwd)" >"$venv/bin/bluflow" && chmod +x "$venv/bin/bluflow" ||
+printf '#!/bin/sh\nexec "%s/bin/python" -P -m cli "$@"\n' "$(cd "$venv" && pwd)" >"$venv/bin/bluflow" ||
     fail "cannot write $venv/bin/bluflow"
+chmod +x "$venv/bin/bluflow" || fail "cannot write $venv/bin/bluflow"

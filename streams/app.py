@@ -10,7 +10,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import faust
+
 from runtime.health import health_page
+from runtime.kafka_login import kafka_login
 from runtime.sensors_file import SensorsFile, open_sensors
 from schemas.frame import received_at
 from schemas.registry import Registry
@@ -95,10 +98,24 @@ def current_registry(file: SensorsFile) -> Callable[[], Registry]:
     return current
 
 
+def _credentials() -> faust.SASLCredentials | faust.SSLCredentials | None:
+    """The login that all our clients have, in Faust's terms."""
+    login = kafka_login()
+    if "sasl_mechanism" in login:
+        return faust.SASLCredentials(
+            username=login["sasl_plain_username"],
+            password=login["sasl_plain_password"],
+            mechanism=login["sasl_mechanism"],
+            ssl_context=login.get("ssl_context"),
+        )
+    return faust.SSLCredentials(login["ssl_context"]) if login else None
+
+
 def _engine_app(settings: StreamsSettings) -> EngineApp:
     return EngineApp(
         worker_group(settings.topic_prefix, settings.generation),
         broker=[f"kafka://{part.strip()}" for part in settings.broker.split(",")],
+        broker_credentials=_credentials(),
         store="memory://",
         datadir=str(settings.data / "faust"),
         autodiscover=False,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from aiokafka.admin import AIOKafkaAdminClient
 
 from runtime.kafka import partition_of
+from runtime.kafka_login import kafka_login
 from schemas.topics import TOPICS, Topic
 from streams.engine import Output
 
@@ -50,7 +51,7 @@ class Places:
 
 async def find_places(broker: str, prefix: str, generation: str = "") -> Places:
     """Ask the broker. Raises TopicsMissing (one line) or a KafkaError if it cannot be reached."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker, **kafka_login())
     await admin.start()
     try:
         names = {topic.name: topic.full_name(prefix, generation) for topic in TOPICS}

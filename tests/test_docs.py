@@ -83,6 +83,24 @@ def test_every_option_in_the_gateway_s_document_is_one_and_none_is_missing() -> 
     assert set(re.findall(r"bluflow gateway ([a-z]+)", text)) <= set(commands)
 
 
+def test_every_option_of_the_secrets_command_stands_in_the_deployment_s_document() -> None:
+    import typer.main
+
+    from cli.secrets import secrets
+
+    init = typer.main.get_group(secrets).commands["init"]
+    text = (ROOT / "docs" / "deploy.md").read_text()
+    for option in init.params:
+        assert all(name in text for name in option.opts), option.opts
+
+
+def test_every_variable_of_the_compose_files_is_explained() -> None:
+    text = (ROOT / "docs" / "deploy.md").read_text()
+    files = "".join(path.read_text() for path in ROOT.glob("*compose*.yml"))
+    for variable in set(re.findall(r"\$\{(\w+)", files)):
+        assert f"`{variable}" in text, variable
+
+
 def test_every_column_and_fact_of_an_exported_file_is_explained() -> None:
     """In their order; others' queries rest on it."""
     text = (ROOT / "docs" / "archive.md").read_text()

@@ -12,6 +12,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.types import TP
 
+from runtime.kafka_login import kafka_login
+
 # Records of the new tail were written after the lost one, by the clocks of other machines.
 CLOCKS_MS = 60_000
 _PATIENCE_MS = 10_000
@@ -44,7 +46,9 @@ async def lost_tails(servers: Iterable[str], marks: Mapping[TP, Mark]) -> dict[T
     if not wanted:
         return {}
     # nobody's group: the live consumer must not be moved
-    consumer = AIOKafkaConsumer(bootstrap_servers=list(servers), auto_offset_reset="none", enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=list(servers), auto_offset_reset="none", enable_auto_commit=False, **kafka_login()
+    )
     await consumer.start()
     try:
         consumer.assign(list(wanted))

@@ -12,6 +12,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 from history.archive import Placed, RawRecord
 from history.spans import Span
 from runtime.kafka import partitions_for
+from runtime.kafka_login import kafka_login
 from streams.replay.source import LogForgot
 
 # A record's Kafka time is when it was written, never before its arrival; the margin is for a clock that was set back.
@@ -128,7 +129,9 @@ async def kafka_source(broker: str, topic: str, start: int, end: int) -> AsyncIt
 
     Raises LogForgot, KafkaError.
     """
-    consumer = AIOKafkaConsumer(bootstrap_servers=broker, auto_offset_reset="none", enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=broker, auto_offset_reset="none", enable_auto_commit=False, **kafka_login()
+    )
     await consumer.start()
     try:
         tps = [TopicPartition(topic, number) for number in await partitions_for(consumer, topic)]

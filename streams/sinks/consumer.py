@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
+from runtime.kafka_login import kafka_login
 from schemas.topics import Topic, sink_group
 from streams.sinks import metrics
 from streams.sinks.condition import Condition, log
@@ -45,8 +46,9 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is un
         session = int(settings.session_seconds * 1000)
         self._consumer: Any = AIOKafkaConsumer(
             bootstrap_servers=settings.broker,
+            **kafka_login(),
             client_id=f"bluflow-sink-{sink}",
-            group_id=sink_group(settings.topic_prefix, sink, topic, settings.generation),
+            group_id=sink_group(settings.topic_prefix, sink, topic, settings.generation, settings.group),
             group_instance_id=f"{settings.member_id}-{sink}" if settings.member_id else None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 from aiokafka.errors import ProducerClosed
 
+from runtime.kafka_login import kafka_login
 from schemas.dead_letter import dead_letter_headers
 
 SECONDS = 30.0  # for the delivery of one batch's dead letters
@@ -56,7 +57,12 @@ def _value(record: ConsumerRecord) -> bytes | None:
 @contextlib.asynccontextmanager
 async def _producer(broker: str) -> AsyncIterator[Any]:
     producer = AIOKafkaProducer(
-        bootstrap_servers=broker, acks="all", enable_idempotence=True, max_request_size=_LARGEST, linger_ms=5
+        bootstrap_servers=broker,
+        acks="all",
+        enable_idempotence=True,
+        max_request_size=_LARGEST,
+        linger_ms=5,
+        **kafka_login(),
     )
     try:
         await producer.start()

@@ -15,6 +15,11 @@ class SinkSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="SINKS_")
 
     port: int = Field(9103, ge=1, le=65535, description="port of /health/* and /metrics")
+    group: str = Field(
+        "",
+        pattern=r"^[a-z0-9-]{0,20}$",
+        description="ends the names of its consumer groups: sinks of another name feed a second store with the same",
+    )
     batch_records: int = Field(5000, ge=1, le=100_000, description="most records written at once")
     batch_seconds: float = Field(0.2, ge=0, le=10, description="how long a record waits for others at most")
     member_id: str = Field(

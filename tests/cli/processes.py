@@ -68,6 +68,7 @@ def environment(**extra: str) -> dict[str, str]:
         "API_",
         "INVENTORY_",
         "INFLUXDB_",
+        "KAFKA_",
         "HISTORY",
         "BROKER",
         "MQTT",

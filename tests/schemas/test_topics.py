@@ -25,6 +25,7 @@ def test_groups_that_read_what_is_derived_are_of_a_generation() -> None:
     assert worker_group("shelly.", "g2") == "shelly.bluflow-streams.g2"
     assert sink_group("shelly.", "history", READINGS, "g2") == "shelly.sink-history.g2"
     assert sink_group("shelly.", "archive", RAW_FRAMES, "g2") == "shelly.sink-archive"
+    assert sink_group("shelly.", "history", READINGS, "g2", "b") == "shelly.sink-history-b.g2"
 
 
 @pytest.mark.parametrize("prefix", ["shelly.", "", "shelly.g2."])

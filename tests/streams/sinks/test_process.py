@@ -43,6 +43,21 @@ async def test_readings_and_frames_come_in_and_are_committed(pipeline: Pipeline,
     assert await pipeline.dead_letters() == []
 
 
+async def test_sinks_of_another_group_feed_a_second_store_with_the_same(
+    pipeline: Pipeline, start: Callable[..., Any], tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    await pipeline.send(READINGS, [reading_message(number) for number in range(20)])
+    start()
+    second = Pipeline(pipeline.settings.model_copy(update={"data": tmp_path / "second", "port": free_port()}))
+    start(SINKS_GROUP="b", BLUFLOW_DATA=str(second.settings.data), SINKS_PORT=str(second.settings.port))
+
+    async def both() -> bool:
+        return await pipeline.committed("history") == await pipeline.committed("history-b") == 20
+
+    await until(both)
+    assert await second.readings() == await pipeline.readings() == [reading(number) for number in range(20)]
+
+
 COUNT = 12_000  # so many that a kill, a quarter through, meets work
 
 

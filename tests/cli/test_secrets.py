@@ -1,0 +1,179 @@
+"""`bluflow secrets`: makes what is missing, with nobody else's eyes on it, and never touches what is there."""
+
+import re
+import socket
+import ssl
+import stat
+import subprocess
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cli.certificates import AUTHORITY_DAYS, Pair, authority, ends, server
+from cli.mosquitto_users import users_in
+from cli.secret_folder import OWN_USERS, SERVERS
+from tests.bridge.conftest import MOSQUITTO
+from tests.cli.processes import ROOT, bluflow
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def kept(folder: Path) -> dict[str, str]:
+    """What must never be printed."""
+    return {name: text for name, text in texts(folder).items() if not name.endswith((".crt", ".passwd"))}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where `init` has run once, with its output in `said`."""
+    folder = tmp_path_factory.mktemp("secrets")
+    done = bluflow("secrets", "init", "--host", "192.168.1.10", "--gateway", "pro2-a", folder=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    (folder / "said").write_text(done.stdout)
+    return folder
+
+
+def test_init_makes_every_file_that_compose_names_and_prints_no_secret(made: Path) -> None:
+    wanted = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["secrets"]
+    there = texts(made / "secrets")
+    assert {Path(secret["file"]).name for secret in wanted.values()} | {"ca.key", "gateways/pro2-a"} == there.keys()
+    said = (made / "said").read_text()
+    for name, text in kept(made / "secrets").items():
+        assert name in said
+        assert not any(line in said for line in text.splitlines() if line), name
+
+
+def test_all_of_it_is_open_to_its_owner_alone(made: Path) -> None:
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (made / "secrets").rglob("*") if path.is_file()}
+    folders = {stat.S_IMODE(path.stat().st_mode) for path in [made / "secrets", made / "secrets" / "gateways"]}
+    assert (modes, folders) == ({0o600}, {0o700})
+
+
+def test_no_two_passwords_are_the_same(made: Path) -> None:
+    values = list(kept(made / "secrets").values())
+    assert len(set(values)) == len(values)
+    assert all(len(value) > 40 for value in values)
+
+
+def test_a_second_run_changes_nothing_and_makes_only_what_was_lost(tmp_path: Path) -> None:
+    bluflow("secrets", "init", "--gateway", "pro2-a", folder=tmp_path)
+    before = texts(tmp_path / "secrets")
+    again = bluflow("secrets", "init", "--gateway", "pro2-a", folder=tmp_path)
+    assert "nothing was missing" in again.stdout
+    assert texts(tmp_path / "secrets") == before
+    for name in ("redpanda.crt", "redpanda.key", "kafka-admin"):
+        (tmp_path / "secrets" / name).unlink()
+    third = bluflow("secrets", "init", folder=tmp_path)
+    assert "made 3 files" in third.stdout
+    after = texts(tmp_path / "secrets")
+    assert {name for name in before if before[name] != after[name]} == {"redpanda.crt", "redpanda.key", "kafka-admin"}
+
+
+def test_gateways_come_from_a_file_and_later_ones_by_their_own_command(tmp_path: Path) -> None:
+    (tmp_path / "gateways").write_text("pro2-a  # cellar\n\n# none\npro2-b\n")
+    bluflow("secrets", "init", "--gateways-file", "gateways", folder=tmp_path)
+    before = (tmp_path / "secrets" / "mosquitto.passwd").read_text()
+    done = bluflow("secrets", "gateway", "add", "pro2-c", "pro2-a", folder=tmp_path)
+    after = (tmp_path / "secrets" / "mosquitto.passwd").read_text()
+    assert after.startswith(before)  # the file that a container sees is the same one
+    assert users_in(after) == [*OWN_USERS, "pro2-a", "pro2-b", "pro2-c"]
+    assert "secrets/gateways/pro2-c" in done.stdout
+    assert (tmp_path / "secrets/gateways/pro2-c").read_text().strip() not in done.stdout
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto on this machine")
+def test_mosquitto_s_own_tool_takes_the_password_file(made: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "passwd"
+    copy.write_text((made / "secrets" / "mosquitto.passwd").read_text())
+    subprocess.run(["mosquitto_passwd", "-D", str(copy), "bridge"], check=True, capture_output=True)
+    assert users_in(copy.read_text()) == [*OWN_USERS[1:], "pro2-a"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("init", "--gateway", "a/b"), "'a/b' is no gateway's topic prefix: .* no slash"),
+        (("init", "--gateway", "bridge"), "bridge is a name of our own"),
+        (("init", "--gateway", "bluflow-marker"), "bluflow-marker is a name of our own"),
+        (("init", "--gateways-file", "none"), "none: No such file"),
+        (("init", "--host", "über all"), "no certificate for mosquitto can be made"),
+        (("init", "--dir", "/proc/1/none"), "/proc/1/none: .*--dir"),
+        (("gateway", "add", "pro2-a"), "secrets holds no secrets of a stack: bluflow secrets init"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_exit_2(tmp_path: Path, arguments: tuple[str, ...], line: str) -> None:
+    done = bluflow("secrets", *arguments, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert re.fullmatch(rf"bluflow: .*{line}.*\n", done.stderr), done.stderr
+
+
+def test_half_a_pair_is_not_made_whole_by_another_half(tmp_path: Path) -> None:
+    bluflow("secrets", "init", folder=tmp_path)
+    (tmp_path / "secrets" / "ca.key").unlink()
+    done = bluflow("secrets", "init", folder=tmp_path)
+    assert done.returncode == 2
+    assert "ca.crt is there without its other half" in done.stderr
+    assert not (tmp_path / "secrets" / "ca.key").exists()
+
+
+def test_a_certificate_that_ends_soon_is_told(tmp_path: Path) -> None:
+    bluflow("secrets", "init", folder=tmp_path)
+    folder = tmp_path / "secrets"
+    signer = Pair((folder / "ca.crt").read_text(), (folder / "ca.key").read_text())
+    old = server(signer, ["influxdb"], datetime(2021, 1, 1, tzinfo=UTC))
+    (folder / "influxdb.crt").write_text(old.certificate)
+    assert "influxdb.crt ends on 2025-12-31" in bluflow("secrets", "init", folder=tmp_path).stdout
+
+
+@pytest.mark.parametrize("name", [*(names[0] for names in SERVERS.values()), "localhost"])
+def test_a_client_that_trusts_the_authority_believes_each_server_by_its_name(made: Path, name: str) -> None:
+    folder = made / "secrets"
+    owner = "mosquitto" if name == "localhost" else name
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / f"{owner}.crt", folder / f"{owner}.key")
+    trusting = ssl.create_default_context(cafile=str(folder / "ca.crt"))
+    trusting.verify_flags |= ssl.VERIFY_X509_STRICT
+    assert shake_hands(context, trusting, name) is None
+    assert "IP address mismatch" in str(shake_hands(context, trusting, "192.0.2.1"))
+
+
+def test_the_address_that_was_given_stands_in_mosquitto_s_certificate(made: Path) -> None:
+    folder = made / "secrets"
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "mosquitto.crt", folder / "mosquitto.key")
+    assert shake_hands(context, ssl.create_default_context(cafile=str(folder / "ca.crt")), "192.168.1.10") is None
+
+
+def test_an_authority_outlives_what_it_signs() -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    signer = authority(now)
+    assert (ends(signer.certificate) - now).days == AUTHORITY_DAYS
+    assert ends(server(signer, ["a"], now).certificate) < ends(signer.certificate)
+
+
+def shake_hands(server_side: ssl.SSLContext, client_side: ssl.SSLContext, name: str) -> ssl.SSLError | None:
+    """What the client says against the server's certificate."""
+    ours, theirs = socket.socketpair()
+
+    def serve() -> None:
+        try:
+            server_side.wrap_socket(theirs, server_side=True).close()
+        except OSError:
+            theirs.close()
+
+    serving = threading.Thread(target=serve)
+    serving.start()
+    try:
+        client_side.wrap_socket(ours, server_hostname=name).close()
+    except ssl.SSLError as error:
+        return error
+    finally:
+        ours.close()
+        serving.join()
+    return None

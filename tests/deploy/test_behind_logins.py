@@ -1,0 +1,143 @@
+"""The whole pipeline as the hardened stack runs it: a login and TLS at mosquitto, Kafka and InfluxDB."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from aiokafka.errors import KafkaError
+
+from cli.child import spawn
+from cli.embedded import wait_until_accepts
+from history.influx_server import InfluxServer
+from history.store import StoreUnavailable
+from runtime.kafka import topics_of
+from tests.cli.processes import bluflow
+from tests.conftest import find_free_port
+from tests.deploy.conftest import Connection, Hardened, needed
+from tests.deploy.secured_kafka import SecuredKafka, secured_kafka
+from tests.influxdb import Influx
+from tests.influxdb import influx as influx
+from tests.polling import until
+from tests.stack import running_stack
+from tests.test_one_frame import SENSOR, answer, frame_of_now
+
+Set = Callable[[dict[str, str]], None]
+
+
+@pytest.fixture(scope="module")
+def secured(hardened: Hardened, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
+    with secured_kafka(tmp_path_factory.mktemp("secured-kafka"), hardened.secrets) as running:
+        yield running
+
+
+@pytest.fixture
+def https(hardened: Hardened, influx: Influx, tmp_path: Path) -> Iterator[str]:
+    """InfluxDB's address over TLS: haproxy shows the stack's certificate before the server that 1.6 is."""
+    port, pem, own = find_free_port(), tmp_path / "influxdb.pem", hardened.secrets.folder
+    pem.write_text((own / "influxdb.crt").read_text() + (own / "influxdb.key").read_text())
+    (tmp_path / "tls.cfg").write_text(
+        "defaults\n mode tcp\n timeout connect 5s\n timeout client 1m\n timeout server 1m\n"
+        f"listen influxdb\n bind 127.0.0.1:{port} ssl crt {pem}\n server plain 127.0.0.1:{influx.port}\n"
+    )
+    with (tmp_path / "tls.log").open("wb") as log:
+        command = [needed("haproxy", "haproxy"), "-db", "-f", str(tmp_path / "tls.cfg")]
+        child = spawn(command, stdout=log, stderr=log)
+    try:
+        wait_until_accepts(f"127.0.0.1:{port}")
+        yield f"https://localhost:{port}"
+    finally:
+        child.kill()
+        child.wait()
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> Set:
+    def given(settings: dict[str, str]) -> None:
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+
+    return given
+
+
+def test_a_frame_goes_from_a_gateway_to_the_api_through_logins_and_tls(
+    secured: SecuredKafka,
+    hardened: Hardened,
+    connect: Callable[..., Connection],
+    influx: Influx,
+    https: str,
+    tmp_path: Path,
+    data: Path,
+) -> None:
+    topic, payload = frame_of_now(data, "shelly_blu_decoded")
+    prefix = topic.partition("/")[0]
+    hardened.secrets.add_gateway(prefix)
+    hardened.broker.child.send_signal(1)
+    mqtt = {
+        "MQTT": hardened.address,
+        "BRIDGE_USER": "bridge",
+        "BRIDGE_PASSWORD_FILE": str(hardened.password_file("bridge")),
+        "BRIDGE_CA_FILE": str(hardened.ca),
+        "BRIDGE_CLIENT_ID": "bluflow-bridge-whole",
+        "INVENTORY_USER": "operator",
+        "INVENTORY_PASSWORD_FILE": str(hardened.password_file("operator")),
+        "INVENTORY_CA_FILE": str(hardened.ca),
+    }
+    history = {
+        "HISTORY": "influxdb",
+        "INFLUXDB_URL": https,
+        "INFLUXDB_BUCKET": influx.make_buckets(),
+        "INFLUXDB_TOKEN_FILE": str(influx.token_file),
+        "SSL_CERT_FILE": str(hardened.ca),
+    }
+    with running_stack(tmp_path / "data", SIMULATE="0", **secured.login(), **mqtt, **history) as stack:
+        connect(prefix).publish(topic, payload)
+        until(lambda: answer(stack, f"/api/v1/sensors/{SENSOR}"), 60, "the sensor on the API")
+        until(lambda: answer(stack, f"/api/v1/data/{SENSOR}")["data"], 60, "the row in history")
+        assert answer(stack, f"/api/v1/sensors/{SENSOR}")["gateway"] == prefix
+        logs = "".join(path.read_text() for path in (tmp_path / "data" / "logs").iterdir())
+    for user in ("bridge", "operator"):
+        assert hardened.password(user) not in logs
+    assert (secured.secrets / "kafka-bluflow").read_text().strip() not in logs
+
+
+async def test_influxdb_of_an_authority_that_nobody_named_is_not_believed(
+    https: str,
+    influx: Influx,
+) -> None:
+    server = InfluxServer(https, "bluflow", influx.token_file, timeout=10)
+    with pytest.raises(StoreUnavailable, match="certificate"):
+        await server.buckets()
+    await server.close()
+
+
+async def test_kafka_lets_in_who_has_the_password(secured: SecuredKafka, settings: Set) -> None:
+    settings(secured.login())
+    assert isinstance(await topics_of(secured.address), set)
+
+
+@pytest.mark.parametrize("missing", ["KAFKA_USER", "KAFKA_CA_FILE"])
+async def test_kafka_refuses_who_does_not_log_in_or_speaks_plain_text(
+    secured: SecuredKafka, settings: Set, missing: str
+) -> None:
+    settings(secured.login() | {missing: ""})
+    with pytest.raises(KafkaError):
+        await topics_of(secured.address)
+
+
+async def test_kafka_refuses_a_wrong_password(
+    secured: SecuredKafka, settings: Set, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "wrong").write_text("wrong")
+    settings(secured.login() | {"KAFKA_PASSWORD_FILE": str(tmp_path / "wrong")})
+    with pytest.raises(KafkaError):
+        await topics_of(secured.address)
+    assert "SaslAuthenticationFailed" in caplog.text
+
+
+def test_a_wrong_password_is_one_line_on_the_command_line(secured: SecuredKafka, tmp_path: Path) -> None:
+    (tmp_path / "wrong").write_text("swordfish")
+    login = secured.login() | {"KAFKA_PASSWORD_FILE": "wrong"}
+    done = bluflow("topics", "--create", folder=tmp_path, **login)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "swordfish" not in done.stderr

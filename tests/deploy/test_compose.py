@@ -1,0 +1,237 @@
+"""The compose files: hardened as they say, whole, and full of settings that our processes take."""
+
+import ast
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.settings import ApiSettings
+from bridge.settings import BridgeSettings
+from cli.secret_folder import SecretFolder
+from runtime.settings import Settings, load
+from shelly.inventory.settings import InventorySettings
+from streams.settings import StreamsSettings
+from streams.sinks.settings import SinkSettings
+from tests.cli.processes import environment
+from tests.deploy.compose import COMBINATIONS, ROOT, merged
+
+JOBS = {"volumes", "topics", "buckets", "buckets-b", "secrets"}
+ROOTS = {"volumes": ["CHOWN"], "alloy": ["DAC_READ_SEARCH"]}  # who runs as root, with what
+# These come with the dashboards and alerts.
+WATCHING = {"./prometheus", "./alertmanager", "./loki", "./grafana/provisioning", "./grafana/dashboards"}
+PROCESSES: dict[str, type[Settings]] = {
+    "bridge": BridgeSettings,
+    "streams": StreamsSettings,
+    "sinks": SinkSettings,
+    "api": ApiSettings,
+    "inventory": InventorySettings,
+}
+
+
+@pytest.fixture(scope="module", params=COMBINATIONS)
+def stack(request: pytest.FixtureRequest) -> Any:
+    """Each combination in turn, as Docker Compose sees it."""
+    return merged(COMBINATIONS[request.param]) | {"combination": request.param}
+
+
+def kind_of(name: str) -> type[Settings] | None:
+    return PROCESSES.get(name.removesuffix("-b"))
+
+
+def processes(stack: Any) -> list[tuple[str, Any, type[Settings]]]:
+    return [(name, service, kind) for name, service in stack["services"].items() if (kind := kind_of(name))]
+
+
+def test_every_image_is_pinned_to_a_version(stack: Any) -> None:
+    for name, service in stack["services"].items():
+        assert re.fullmatch(r"[a-z/-]+:v?\d+\.\d+\.\d+", service["image"]), name
+
+
+def test_every_container_is_hardened(stack: Any) -> None:
+    for name, service in stack["services"].items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service.get("cap_add") == ROOTS.get(name), name
+        assert (service["user"] == "0:0") == (name in ROOTS), name
+        assert service["mem_limit"], name
+        assert service["pids_limit"], name
+        assert set(service["logging"]["options"]) == {"max-size", "max-file", "labels"}, name
+        assert service["restart"] == ("no" if name in JOBS else "unless-stopped"), name
+        assert "privileged" not in service, name
+        assert not any("docker.sock" in str(volume) for volume in service.get("volumes", [])), name
+
+
+def test_every_service_has_a_health_check_but_jobs_which_end(stack: Any) -> None:
+    for name, service in stack["services"].items():
+        check = service["healthcheck"]
+        assert bool(check.get("disable")) == (name in JOBS), name
+        if not check.get("disable"):
+            assert check["test"][0] in {"CMD", "CMD-SHELL"}, name
+
+
+def test_whoever_waits_waits_for_what_can_come(stack: Any) -> None:
+    for name, service in stack["services"].items():
+        for other, how in service.get("depends_on", {}).items():
+            there = stack["services"][other]
+            if how["condition"] == "service_completed_successfully":
+                assert other in JOBS, name
+            else:
+                assert how["condition"] == "service_healthy", name
+                assert not there["healthcheck"].get("disable"), name
+
+
+def test_whatever_has_a_volume_waits_until_it_is_its_own(stack: Any) -> None:
+    owned = {volume.split(":")[0] for volume in stack["services"]["volumes"]["volumes"]}
+    for name, service in stack["services"].items():
+        named = {volume.split(":")[0] for volume in service.get("volumes", []) if not volume.startswith((".", "/"))}
+        assert not named or name in {*ROOTS} or named <= owned, name
+        assert not named or name == "volumes" or "volumes" in waited_for(stack, name) or name in ROOTS, name
+
+
+def waited_for(stack: Any, name: str) -> set[str]:
+    """What has come about before a service starts, at any distance."""
+    direct = set(stack["services"][name].get("depends_on", {}))
+    return direct.union(*(waited_for(stack, other) for other in direct))
+
+
+def test_every_reference_has_its_object_and_every_object_a_reference(stack: Any) -> None:
+    used: dict[str, set[str]] = {"secrets": set(), "networks": set(), "volumes": set()}
+    for service in stack["services"].values():
+        used["secrets"] |= set(service.get("secrets", []))
+        used["networks"] |= set(service.get("networks", []))
+        used["volumes"] |= {v.split(":")[0] for v in service.get("volumes", []) if not v.startswith((".", "/"))}
+    if stack["combination"] == "poc":
+        assert used.pop("secrets") == set()
+    for kind, names in used.items():
+        assert names == set(stack[kind]), kind
+
+
+def test_files_that_are_mounted_are_in_the_repository(stack: Any) -> None:
+    for name, service in stack["services"].items():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if source.startswith("./") and source != "./secrets":
+                assert (ROOT / source).is_dir() or source in WATCHING, f"{name}: {source}"
+                assert volume.endswith(":ro"), name
+
+
+def test_only_mqtt_is_open_to_the_network(stack: Any) -> None:
+    mqtt = {"8883"} if stack["combination"] != "poc" else {"1883"}
+    for name, service in stack["services"].items():
+        for port in service.get("ports", []):
+            host, _, inside = port.rsplit(":", 2)
+            if inside in mqtt and name in {"mosquitto", "mqtt-proxy"}:
+                assert host == "${MQTT_BIND:-0.0.0.0}", name
+            else:
+                assert host in {"127.0.0.1", "${POC_BIND:-127.0.0.1}"}, name
+
+
+def test_gateways_network_has_the_mqtt_broker_alone(stack: Any) -> None:
+    there = {name for name, service in stack["services"].items() if "iot" in service.get("networks", [])}
+    assert there == {"mqtt-proxy" if stack["combination"] == "ha" else "mosquitto"}
+    for name, network in stack["networks"].items():
+        assert network == ({} if name in {"iot", "pages"} else {"internal": True})
+
+
+def test_the_proof_of_concept_has_the_ports_that_were_first_asked_for_and_no_secret() -> None:
+    poc = merged(COMBINATIONS["poc"])["services"]
+    ports = {port.rpartition(":")[2] for service in poc.values() for port in service.get("ports", [])}
+    assert {"1883", "8086", "3000", "8000", "9090"} <= ports
+    assert "8883" not in ports
+    for name, service in poc.items():
+        assert not service.get("secrets"), name
+        values = [str(value) for value in service.get("environment", {}).values()]
+        assert "/run/secrets" not in str([*values, service["healthcheck"], service.get("command")]), name
+
+
+def test_two_of_everything_where_one_could_fail() -> None:
+    ha = merged(COMBINATIONS["ha"])["services"]
+    nodes = [name for name in ha if name.startswith("redpanda")]
+    assert [ha[name]["environment"]["NAME"] for name in nodes] == nodes
+    assert len(nodes) == 3
+    assert all(ha[name]["environment"]["SEEDS"] == ",".join(f"{node}:33145" for node in nodes) for name in nodes)
+    assert ha["topics"]["environment"]["REPLICATION"] == "3"
+    for name, service in ha.items():
+        if kind_of(name):
+            assert service["environment"]["BROKER"] == ",".join(f"{node}:9092" for node in nodes), name
+    for name in ("mosquitto", "bridge", "influxdb", "buckets", "sinks", "api"):
+        first, second = ha[name], ha[f"{name}-b"]
+        own = [{v.split(":")[0] for v in each.get("volumes", []) if not v.startswith(".")} for each in (first, second)]
+        assert not own[0] & own[1], name
+    assert {ha[f"bridge{end}"]["environment"]["MQTT"] for end in ("", "-b")} == {"mosquitto:8883", "mosquitto-b:8883"}
+    assert ha["bridge-b"]["environment"]["BRIDGE_CLIENT_ID"] != BridgeSettings.model_fields["client_id"].default
+    assert ha["sinks-b"]["environment"]["SINKS_GROUP"]
+
+
+@pytest.fixture(scope="module")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = SecretFolder(tmp_path_factory.mktemp("run-secrets"))
+    folder.complete([], [])
+    return folder.folder
+
+
+def test_each_process_takes_its_settings(stack: Any, secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the secrets where they would be mounted; a name that no process knows would be refused."""
+    monkeypatch.chdir(secrets)
+    for name, service, kind in processes(stack):
+        with monkeypatch.context() as patch:
+            for gone in set(os.environ) - set(environment()):
+                patch.delenv(gone)
+            for variable, value in service["environment"].items():
+                plain = re.sub(r"\$\{\w+:-(.*?)\}", r"\1", str(value)).replace("/run/secrets", str(secrets))
+                patch.setenv(variable, plain)
+            settings = load(kind)
+            assert settings.host == "0.0.0.0"  # else its page answers in its own container only
+            assert settings.broker == service["environment"]["BROKER"], name
+            known = {field.validation_alias for field in kind.model_fields.values()}
+            own = str(kind.model_config["env_prefix"])
+            for variable in service["environment"]:
+                assert variable in known or variable.startswith(own) or variable == "SSL_CERT_FILE", variable
+            assert service["healthcheck"]["test"][-1] == str(settings.model_dump()["port"]), name
+            longest = getattr(settings, "stop_seconds", 5)
+            assert int(service["stop_grace_period"].removesuffix("s")) > longest, name
+
+
+def test_a_secret_that_a_process_names_is_mounted_for_it(stack: Any) -> None:
+    for name, service in stack["services"].items():
+        told = str([*service.get("environment", {}).values(), service["healthcheck"], service.get("command", "")])
+        named = set(re.findall(r"/run/secrets/([\w.-]+)", told))
+        assert named <= set(service.get("secrets", [])), name
+
+
+def test_files_that_name_secrets_get_them() -> None:
+    services = merged(COMBINATIONS["default"])["services"]
+    for name, file in {"mosquitto": "mosquitto/mosquitto.conf", "redpanda": "redpanda/redpanda.yaml"}.items():
+        named = set(re.findall(r"/run/secrets/([\w.-]+)", (ROOT / file).read_text()))
+        assert named <= set(services[name]["secrets"]), name
+
+
+def test_mosquitto_s_memory_is_thrice_the_queue() -> None:
+    limit = merged(COMBINATIONS["default"])["services"]["mosquitto"]["mem_limit"]
+    queue = re.search(r"^max_queued_bytes (\d+)", (ROOT / "mosquitto/mosquitto.conf").read_text(), re.MULTILINE)
+    assert queue
+    assert int(limit.removesuffix("m")) * 1024**2 >= 3 * int(queue[1])
+
+
+def test_the_image_has_every_package_of_ours_and_the_locked_versions_of_others() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    project = (ROOT / "pyproject.toml").read_text()
+    packages = re.search(r"^packages = (\[.*\])", project, re.MULTILINE)
+    assert packages
+    allowed = (ROOT / ".dockerignore").read_text().splitlines()
+    copied = re.findall(r"^COPY (?!--from)(\S+) ", text, re.MULTILINE)
+    assert {*ast.literal_eval(packages[1])} <= set(copied)
+    assert all(f"!{each}" in allowed for each in copied)
+    whole, part = (blocks((ROOT / name).read_text()) for name in ("requirements.lock", "requirements-image.lock"))
+    assert part <= whole
+    assert not any(block.startswith(("pytest=", "mypy=", "ruff=", "playwright=")) for block in part)
+
+
+def blocks(lock: str) -> set[str]:
+    """Each package of a lock with its version and hashes; without the conditions, which depend on who asks for it."""
+    found = re.split(r"\n(?=\S)", lock.strip())
+    return {re.sub(r" ;.*? \\", r" \\", block) for block in found}
