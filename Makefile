@@ -4,11 +4,12 @@
 # make bench  beside its peers, into docs/benchmarks.md; make bench-smoke: whether it runs
 # make bench-idle  what the embedded stack costs at rest
 # make check  format, lint, types, layers                                make lock    refresh requirements.lock
+# make check-watch   rules, alerts, receivers                            make dashboards  write grafana/dashboards anew
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-faults guarantees check fmt bench bench-smoke bench-idle lock lock-bench clean
+.PHONY: run test test-faults guarantees check check-watch fmt bench bench-smoke bench-idle lock lock-bench clean
 
 run: $(VENV)/.installed
 	@exec $(BIN)/bluflow run
@@ -29,6 +30,10 @@ check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# What Prometheus, Alertmanager and Grafana read, without running them: promtool, amtool, dashboards, data sources.
+check-watch: $(VENV)/.installed
+	@bash scripts/check_watch.sh
 
 fmt: $(VENV)/.installed
 	$(BIN)/ruff format .
