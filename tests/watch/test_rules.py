@@ -28,7 +28,7 @@ def test_alerts_fire_and_do_not_fire_as_their_tests_say(path: Any) -> None:
 
 
 def test_every_alert_is_tried_firing_and_not_firing() -> None:
-    firing, quiet = set(), set()
+    firing, quiet = set[str](), set[str]()
     for path in RULE_TESTS:
         for case in yaml.safe_load(path.read_text())["tests"]:
             for one in case.get("alert_rule_test", ()):
