@@ -9,7 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-faults guarantees check check-watch fmt bench bench-smoke bench-idle lock lock-bench clean
+.PHONY: run test test-faults guarantees check check-watch dashboards fmt bench bench-smoke bench-idle lock lock-bench clean
 
 run: $(VENV)/.installed
 	@exec $(BIN)/bluflow run
@@ -34,6 +34,9 @@ check: $(VENV)/.installed
 # What Prometheus, Alertmanager and Grafana read, without running them: promtool, amtool, dashboards, data sources.
 check-watch: $(VENV)/.installed
 	@bash scripts/check_watch.sh
+
+dashboards: $(VENV)/.installed
+	@$(BIN)/python -m grafana
 
 fmt: $(VENV)/.installed
 	$(BIN)/ruff format .

@@ -7,8 +7,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import paho.mqtt.publish as mqtt_publish
+
 from shelly.envelopes import heartbeat
-from shelly.gateway import Message
 from shelly.publisher import Publisher
 from shelly.simulator import Plan, messages
 from tests.influxdb import Influx
@@ -18,7 +19,7 @@ from tests.watch.servers import Prometheus, Webhook, alertmanager, prometheus, w
 PLAN = Plan(gateways=2, sensors=4, interval=1.0, seed=3, loss=0.05)
 SENSORS = [sensor.mac for sensor in PLAN.make_sensors()]
 NEVER_HEARD = "7c:c6:b6:ff:ff:01"  # registered: lost from the start
-REBOOTED = "shellypro2-0cb815fcaff4"  # a gateway that restarts
+REBOOTED = "shellypro2-0cb815fcaff4"  # a gateway that restarts, when it is told to
 INTERVAL = 2  # seconds that the registry expects: stale after ten
 
 _REGISTRY = f"""
@@ -40,6 +41,16 @@ class House(NamedTuple):
     prometheus: Prometheus
     hook: Webhook
     alertmanager: str
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """One message of REBOOTED."""
+        host, port = self.stack.mqtt.split(":")
+        mqtt_publish.single(f"{REBOOTED}/{topic}", payload, qos=1, hostname=host, port=int(port), client_id="")
+
+    def beat(self, up: int) -> None:
+        """REBOOTED says that it has been up for so many seconds."""
+        topic, payload = heartbeat(REBOOTED, int(time.time() * 1000), up=up, heard=0, sent=0)
+        self.publish(topic.removeprefix(f"{REBOOTED}/"), payload)
 
 
 @contextmanager
@@ -71,16 +82,13 @@ def watched_house(folder: Path, influx: Influx) -> Iterator[House]:
 
 @contextmanager
 def _sensors(mqtt: str) -> Iterator[set[str]]:
-    """The plan's gateways and sensors on a thread, and a gateway that restarts; gives who is silent."""
+    """The plan's gateways and sensors on a thread; gives who is silent."""
     start, silent = int(time.time() * 1000), set[str]()
-    publisher = Publisher(mqtt, [*(gateway.name for gateway in PLAN.make_gateways(start)), REBOOTED], lossless=True)
+    publisher = Publisher(mqtt, [gateway.name for gateway in PLAN.make_gateways(start)], lossless=True)
     stream = messages(PLAN, start, silent.__contains__)
-    before = [Message(start, REBOOTED, *heartbeat(REBOOTED, start, up=up, heard=0, sent=0)) for up in (9000, 1)]
-    broken = Message(start, REBOOTED, f"{REBOOTED}/events/rpc", b"{no json")
 
     def play() -> None:
         publisher.wait_connected(20)
-        publisher.play([*before, broken], due=lambda _: 0)
         publisher.play(stream, due=lambda message: message.at / 1000)
 
     thread = threading.Thread(target=play)
