@@ -109,8 +109,3 @@ def _rows(house: House, database: str, text: str) -> list[dict[str, Any]]:
     series = result.get("series", [])
     assert isinstance(series, list)
     return series
-
-
-def test_logs_are_asked_of_loki_alone() -> None:
-    """No Loki is at hand: nothing more is seen of this one."""
-    assert [query.where for query in ALL if query.source == "${logs}"] == ["pipeline: Logs A"]
