@@ -4,7 +4,7 @@
 # make bench  beside its peers, into docs/benchmarks.md; make bench-smoke: whether it runs
 # make bench-idle  what the embedded stack costs at rest
 # make check  format, lint, types, layers                                make lock    refresh requirements.lock
-# make check-watch   rules, alerts, receivers                            make dashboards  write grafana/dashboards anew
+# make check-watch   rules, alerts, receivers                            make dashboards  grafana/dashboards, from grafana/*.py
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -31,7 +31,7 @@ check: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# What Prometheus, Alertmanager and Grafana read, without running them: promtool, amtool, dashboards, data sources.
+# What Prometheus and Alertmanager read, by promtool and amtool, which bash scripts/debian.sh gets.
 check-watch: $(VENV)/.installed
 	@bash scripts/check_watch.sh
 

@@ -48,9 +48,6 @@ def _sensors(built: Dashboard) -> Dashboard:
 
 
 def _reception(built: Dashboard) -> Dashboard:
-    # packet ids count up by one a packet and wrap at 256, which a counter's reset looks like: each wrap is one more
-    sent = f"max by (sensor_id) (increase(shelly_sensor_packet_id{_OF}[1h]) + resets(shelly_sensor_packet_id{_OF}[1h]))"
-    got = f"max by (sensor_id) (increase(shelly_sensor_readings{_OF}[1h]))"
     return (
         built.with_row(panels.row("Reception"))
         .with_panel(
@@ -65,7 +62,7 @@ def _reception(built: Dashboard) -> Dashboard:
             panels.series(
                 "Packets lost within an hour",
                 units.PercentUnit,
-                metric(f"clamp_min(1 - {got} / ({sent} > 0), 0)", "{{sensor_id}}"),
+                metric(f"sensor:packets_lost:ratio1h{_OF}", "{{sensor_id}}"),
                 about="By gaps in the packet ids: heard by no gateway. A new battery shows as a loss for an hour.",
             )
         )

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,14 @@ def test_the_configuration_is_one_that_prometheus_takes() -> None:
 @pytest.mark.parametrize("path", RULE_TESTS, ids=lambda path: path.stem)
 def test_alerts_fire_and_do_not_fire_as_their_tests_say(path: Any) -> None:
     promtool("test", "rules", str(path))
+
+
+def test_the_example_of_a_room_s_limits_is_one_that_prometheus_takes(tmp_path: Path) -> None:
+    text = (ROOT / "prometheus" / "rules" / "rooms.yml").read_text()
+    example = [line.removeprefix("# ") for line in text.splitlines() if line.startswith(("# groups", "#   "))]
+    (tmp_path / "rooms.yml").write_text("\n".join(example))
+    assert len(yaml.safe_load("\n".join(example))["groups"][0]["rules"]) == 2
+    promtool("check", "rules", str(tmp_path / "rooms.yml"))
 
 
 def test_every_alert_is_tried_firing_and_not_firing() -> None:
