@@ -43,7 +43,7 @@ def _sensors(built: Dashboard) -> Dashboard:
     return (
         built.with_row(panels.row("Sensors"))
         .with_panel(panels.columns("Sensors", said, ["__name__"], *queries))
-        .with_panel(panels.columns("Silent", {"A": ("", units.Short)}, ["Value"], column(silent, "A")))
+        .with_panel(panels.columns("Silent", {}, ["Value"], column(silent, "A")))
     )
 
 
