@@ -14,12 +14,14 @@ from shelly.publisher import Publisher
 from shelly.simulator import Plan, messages
 from tests.influxdb import Influx
 from tests.stack import Stack, running_stack
+from tests.watch.mail import Mail, mail_server
 from tests.watch.servers import Prometheus, Webhook, alertmanager, prometheus, webhook
 
 PLAN = Plan(gateways=2, sensors=4, interval=1.0, seed=3, loss=0.05)
 SENSORS = [sensor.mac for sensor in PLAN.make_sensors()]
 NEVER_HEARD = "7c:c6:b6:ff:ff:01"  # registered: lost from the start
 REBOOTED = "shellypro2-0cb815fcaff4"  # a gateway that restarts, when it is told to
+MAILBOX = "home@example.org"
 INTERVAL = 2  # seconds that the registry expects: stale after ten
 
 _REGISTRY = f"""
@@ -41,6 +43,7 @@ class House(NamedTuple):
     prometheus: Prometheus
     hook: Webhook
     alertmanager: str
+    mails: list[Mail]
 
     def publish(self, topic: str, payload: bytes) -> None:
         """One message of REBOOTED."""
@@ -71,13 +74,20 @@ def watched_house(folder: Path, influx: Influx) -> Iterator[House]:
     }
     with ExitStack() as running:
         hook = running.enter_context(webhook())
-        manager = running.enter_context(alertmanager(folder, hook.url))
+        smtp, mails = running.enter_context(mail_server())
+        receivers = {
+            "ALERT_WEBHOOK_URL": hook.url,
+            "ALERT_EMAIL_TO": MAILBOX,
+            "ALERT_SMTP": smtp,
+            "ALERT_SMTP_TLS": "false",
+        }
+        manager = running.enter_context(alertmanager(folder, **receivers))
         stack = running.enter_context(running_stack(folder / "data", **env))
         silent = running.enter_context(_sensors(stack.mqtt))
         jobs = {"bridge": "BRIDGE", "streams": "STREAMS", "sinks": "SINKS", "api": "API", "inventory": "INVENTORY"}
         targets = {job: f"127.0.0.1:{stack.ports[f'{name}_PORT']}" for job, name in jobs.items()}
         watching = running.enter_context(prometheus(folder, {**targets, "alertmanager": manager}))
-        yield House(stack, influx, bucket, silent, watching, hook, manager)
+        yield House(stack, influx, bucket, silent, watching, hook, manager, mails)
 
 
 @contextmanager

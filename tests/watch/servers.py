@@ -87,14 +87,14 @@ def webhook() -> Iterator[Webhook]:
 
 
 @contextmanager
-def alertmanager(folder: Path, hook: str) -> Iterator[str]:
-    """Started by its own script, its receiver set by the environment; gives host:port."""
+def alertmanager(folder: Path, **receivers: str) -> Iterator[str]:
+    """Started by its own script, which takes the `receivers` from the environment; gives host:port."""
     shutil.copytree(ROOT / "alertmanager", folder / "alertmanager")
     config = folder / "alertmanager" / "alertmanager.yml"
     config.write_text(re.sub(r"(group_wait|group_interval): \w+", r"\1: 1s", config.read_text()))
     port = find_free_port()
     options = [f"--storage.path={folder / 'alerts'}", f"--web.listen-address=127.0.0.1:{port}"]
-    env = {"ALERTMANAGER": "prometheus-alertmanager", "ALERT_WEBHOOK_URL": hook, "TMPDIR": str(folder)}
+    env = {"ALERTMANAGER": "prometheus-alertmanager", "TMPDIR": str(folder), **receivers}
     command = ["/bin/sh", str(folder / "alertmanager" / "start.sh"), *options, "--cluster.listen-address="]
     with _running(command, port, folder / "alertmanager.log", env):
         yield f"127.0.0.1:{port}"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 
 from tests.polling import until
-from tests.watch.house import INTERVAL, NEVER_HEARD, SENSORS, House
+from tests.watch.house import INTERVAL, MAILBOX, NEVER_HEARD, SENSORS, House
 from tests.watch.servers import Alert
 
 FRIDGE = SENSORS[0]
@@ -33,6 +33,15 @@ def test_a_silenced_sensor_reaches_the_webhook_and_its_return_clears_it(house: H
         FRIDGE,
         NEVER_HEARD,
     }
+
+
+def test_an_alert_comes_by_mail_too(house: House) -> None:
+    def mailed() -> list[str]:
+        return [mail.text for mail in house.mails if mail.to == MAILBOX and "SensorStale" in mail.text]
+
+    until(mailed, 60, f"the mail about the sensor that was never heard: {house.mails}")
+    assert "Subject: [FIRING:" in mailed()[0]
+    assert "Ghost (Attic) is silent" in mailed()[0]
 
 
 def test_silent_gateways_and_a_stuck_pipeline_hush_the_sensors_that_they_explain_and_no_others(house: House) -> None:
