@@ -147,6 +147,20 @@ def _health(built: Dashboard) -> Dashboard:
                 about="Of one core.",
             )
         )
+        .with_panel(
+            panels.series(
+                "Restarts within an hour",
+                units.Short,
+                metric('changes(process_start_time_seconds{job=~"$job"}[1h])', "{{job}} {{instance}}"),
+            )
+        )
+        .with_panel(
+            panels.series(
+                "MQTT connections lost within an hour",
+                units.Short,
+                metric("increase(bluflow_bridge_mqtt_failures_total[1h])", "{{instance}}"),
+            )
+        )
         .with_panel(panels.series("Redpanda: disk left", units.PercentUnit, metric(disk, "{{instance}}")))
         .with_panel(
             panels.series(

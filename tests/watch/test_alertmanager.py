@@ -1,6 +1,7 @@
 """Alertmanager's configuration: as it stands, and with the receivers that settings name."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,14 @@ def test_e_mail_goes_to_both_and_the_password_stays_in_its_file(tmp_path: Path) 
 def test_a_mistake_is_one_line_and_ends_with_2(settings: dict[str, str], said: str) -> None:
     done = printed(**settings)
     assert (done.returncode, done.stderr) == (2, f"alertmanager/start.sh: {said}\n")
+
+
+def test_every_setting_of_the_receivers_is_documented_and_no_other() -> None:
+    read = set(re.findall(r"ALERT_[A-Z_]+[A-Z]", START.read_text()))
+    named = set(re.findall(r"ALERT_[A-Z_]+[A-Z]", (ROOT / "docs" / "watching.md").read_text()))
+    with_file = {"ALERT_WEBHOOK_URL_FILE", "ALERT_CRITICAL_WEBHOOK_URL_FILE"}
+    assert len(read) > 6
+    assert named == read | with_file
 
 
 @pytest.mark.parametrize(("severity", "receiver"), [("warning", "warnings"), ("critical", "critical")])

@@ -59,6 +59,17 @@ def test_an_alert_says_how_bad_it_is_what_it_is_and_where_its_runbook_lies(name:
     ]
 
 
+def test_the_document_names_every_alert_under_its_severity() -> None:
+    text = (ROOT / "docs" / "watching.md").read_text()
+    for severity in ("critical", "warning"):
+        [row] = re.findall(rf"^\| {severity} \| (.*) \|$", text, re.MULTILINE)
+        named = re.findall(r"\[(\w+)\]\(runbooks/(\w+)\.md\)", row)
+        assert all(name == page for name, page in named)
+        assert {name for name, _ in named} == {
+            name for name, alert in alerts().items() if alert["labels"]["severity"] == severity
+        }
+
+
 def test_there_is_no_runbook_without_its_alert() -> None:
     assert {path.stem for path in RUNBOOKS.glob("*.md")} == set(alerts())
 
