@@ -13,6 +13,7 @@ from shelly.envelopes import heartbeat
 from shelly.publisher import Publisher
 from shelly.simulator import Plan, messages
 from tests.influxdb import Influx
+from tests.polling import until
 from tests.stack import Stack, running_stack
 from tests.watch.mail import Mail, mail_server
 from tests.watch.servers import Prometheus, Webhook, alertmanager, prometheus, webhook
@@ -84,10 +85,17 @@ def watched_house(folder: Path, influx: Influx) -> Iterator[House]:
         manager = running.enter_context(alertmanager(folder, **receivers))
         stack = running.enter_context(running_stack(folder / "data", **env))
         silent = running.enter_context(_sensors(stack.mqtt))
+        until(lambda: _all_fresh(stack), 60, "every sensor heard")
         jobs = {"bridge": "BRIDGE", "streams": "STREAMS", "sinks": "SINKS", "api": "API", "inventory": "INVENTORY"}
         targets = {job: f"127.0.0.1:{stack.ports[f'{name}_PORT']}" for job, name in jobs.items()}
         watching = running.enter_context(prometheus(folder, {**targets, "alertmanager": manager}))
         yield House(stack, influx, bucket, silent, watching, hook, manager, mails)
+
+
+def _all_fresh(stack: Stack) -> bool:
+    answer = stack.get("/api/v1/sensors")
+    sensors = answer.json()["sensors"] if answer is not None and answer.status_code == 200 else []
+    return {one["id"] for one in sensors if one["freshness"] == "fresh"} == set(SENSORS)
 
 
 @contextmanager

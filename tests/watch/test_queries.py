@@ -43,7 +43,7 @@ def lively(house: House) -> House:
     until(lambda: house.prometheus.query(heard), 30, "a gateway")
     house.beat(up=1)
     for wanted in (f"{heard} == 1", 'ALERTS{alertstate="firing"}', "sensor:dew_point_celsius"):
-        until(lambda wanted=wanted: house.prometheus.query(wanted), 40, wanted)  # type: ignore[misc]
+        until(lambda wanted=wanted: house.prometheus.query(wanted), 60, wanted)  # type: ignore[misc]
     return house
 
 
@@ -53,7 +53,7 @@ def test_prometheus_answers(lively: House, query: Query) -> None:
     if "redpanda_" in text:  # there is none here: that it can be parsed is all that is seen
         assert lively.prometheus.query(text) == []
         return
-    until(lambda: any(_numbers(lively, text, instant=query.instant)), 40, f"an answer to {text}")
+    until(lambda: any(_numbers(lively, text, instant=query.instant)), 60, f"an answer to {text}")
 
 
 def _numbers(house: House, text: str, *, instant: bool) -> Sequence[bool]:
@@ -70,7 +70,7 @@ def _numbers(house: House, text: str, *, instant: bool) -> Sequence[bool]:
 @of("${readings}")
 def test_influxdb_answers_from_the_readings(house: House, query: Query) -> None:
     text = filled(query.text, {**_INFLUX, "$__interval": "1m"})
-    until(lambda: _rows(house, house.bucket, text), 40, f"an answer to {text}")
+    until(lambda: _rows(house, house.bucket, text), 60, f"an answer to {text}")
     series = _rows(house, house.bucket, text)
     assert {one["tags"]["sensor_id"] for one in series} == set(SENSORS)
     assert {one["tags"]["location"] for one in series} == {"Kitchen", "Cellar", "unassigned"}
