@@ -5,11 +5,12 @@
 # make check-stack  compose files, Dockerfile, shell scripts            make lock-image, lock-stack   theirs
 # make bench-idle  what the embedded stack costs at rest
 # make check  format, lint, types, layers                                make lock    refresh requirements.lock
+# make check-watch   rules, alerts, receivers                            make dashboards  grafana/dashboards, from grafana/*.py
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-faults guarantees check fmt bench bench-smoke bench-idle lock lock-bench clean
+.PHONY: run test test-faults guarantees check check-watch dashboards fmt bench bench-smoke bench-idle lock lock-bench clean
 
 run: $(VENV)/.installed
 	@exec $(BIN)/bluflow run
@@ -30,6 +31,13 @@ check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# What Prometheus and Alertmanager read, by promtool and amtool, which bash scripts/debian.sh gets.
+check-watch: $(VENV)/.installed
+	@bash scripts/check_watch.sh
+
+dashboards: $(VENV)/.installed
+	@$(BIN)/python -m grafana
 
 fmt: $(VENV)/.installed
 	$(BIN)/ruff format .

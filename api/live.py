@@ -70,6 +70,20 @@ class Standing:
         """How many sensors the gateway heard lately."""
         return self._hearing[gateway]
 
+    def prefix_of(self, gateway: str) -> str:
+        """The topic prefix of a gateway's identity; the identity itself if nothing else is known of it."""
+        return self._prefixes.get(gateway, gateway)
+
+    def heard_lately(self, state: Latest) -> list[tuple[str, int]]:
+        """The gateways that lately heard the sensor, and how loud (dBm)."""
+        since = self.now - LATELY * self.registry.entry(state.sensor).interval_ms
+        heard = sorted(state.receptions.items())
+        return [(name, one.rssi) for name, one in heard if one.rssi is not None and one.heard_at >= since]
+
+    @cached_property
+    def _prefixes(self) -> dict[str, str]:
+        return {one.gateway: one.prefix for one in self.live.gateways.all()}
+
     @cached_property
     def _hearing(self) -> Counter[str]:
         found: Counter[str] = Counter()

@@ -9,11 +9,14 @@ command -v docker-compose >/dev/null || missing+=(docker-compose)
 [ -x /usr/sbin/haproxy ] || missing+=(haproxy)
 # runs the gateway's script in the tests
 command -v node >/dev/null || missing+=(nodejs)
+# judge and send the alerts in the tests; promtool and amtool check the rules
+command -v promtool >/dev/null || missing+=(prometheus)
+command -v amtool >/dev/null || missing+=(prometheus-alertmanager)
 # the fault suite's Kafka broker, and what fetches it
 [ -x /usr/bin/java ] || missing+=(openjdk-17-jre-headless)
 [ -x /usr/bin/mvn ] || missing+=(maven)
 if [ "${#missing[@]}" -gt 0 ]; then
-    # mosquitto must not start as a service of the machine: the tests start their own
+    # none of them starts as a service of the machine: the tests start their own
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
     printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d

@@ -5,7 +5,7 @@ of 10 ms: a frame's `ts` has two decimals, and `ts - age` shall be the exact tim
 """
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from random import Random
@@ -73,9 +73,12 @@ class _Range:
     rssi: int
 
 
-def messages(plan: Plan, start: int) -> Iterator[Message]:
-    """Every message from `start` (unix milliseconds) on, in order of time; endless without `count` and `duration`."""
-    air = _Air(plan, start)
+def messages(plan: Plan, start: int, is_silent: Callable[[str], bool] = lambda sensor: False) -> Iterator[Message]:
+    """Every message from `start` (unix milliseconds) on, in order of time; endless without `count` and `duration`.
+
+    `is_silent` is asked at each beacon of a sensor, by its address: as if it were out of range.
+    """
+    air = _Air(plan, start, is_silent)
     while air.due:
         at, _, step, *what = heapq.heappop(air.due)
         message = step(at, *what)
@@ -86,8 +89,9 @@ def messages(plan: Plan, start: int) -> Iterator[Message]:
 class _Air:
     """The virtual clock's list of what is due: (time, order of entry, step, its arguments)."""
 
-    def __init__(self, plan: Plan, start: int) -> None:
+    def __init__(self, plan: Plan, start: int, is_silent: Callable[[str], bool]) -> None:
         self.plan = plan
+        self.is_silent = is_silent
         self.end = None if plan.duration is None else start + round(plan.duration * 1000)
         self.left = plan.count
         self.begun: set[str] = set()
@@ -118,7 +122,7 @@ class _Air:
         if self.left is not None:
             self.left -= 1
         beacon = sensor.beacon(number, at)
-        for place in self.in_range[sensor.mac]:
+        for place in () if self.is_silent(sensor.mac) else self.in_range[sensor.mac]:
             for heard in _receive(self.plan, beacon, place):
                 self._push(heard.at, self._hear, place.gateway, heard)
         # sensors drift apart after the common start, as ones whose batteries went in at different times

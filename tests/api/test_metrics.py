@@ -6,6 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.metrics import Metrics
 from api.services import Services
+from schemas.reading import Reception
 from tests.api.conftest import register
 from tests.api.fakes import GATEWAY, MINUTE, NOW, OTHER, SENSOR, FakeHistory, gateway, latest
 from tests.api.test_data import DATA, client_of
@@ -21,11 +22,21 @@ def samples(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
 
 
 def shelly(text: str) -> dict[tuple[str, str], float]:
-    """(name, sensor) -> value of the sensors' metrics."""
+    """(name, sensor) -> value of the sensors' metrics that have no further label."""
     return {
         (name, dict(labels)["sensor_id"]): value
         for (name, labels), value in samples(text).items()
-        if name.startswith("shelly_") and "freshness" not in dict(labels)
+        if name.startswith("shelly_sensor_info")
+        or (name.startswith("shelly_") and dict(labels).keys() == {"sensor_id"})
+    }
+
+
+def labelled(text: str, name: str) -> dict[tuple[str, ...], float]:
+    """Values of the metric's other labels, sorted by the labels' names -> value of it, of one sensor."""
+    return {
+        tuple(value for label, value in pairs if label != "sensor_id"): value
+        for (found, pairs), value in samples(text).items()
+        if found == name
     }
 
 
@@ -50,7 +61,11 @@ async def test_a_live_sensor(client: httpx.AsyncClient, services: Services, path
         ("shelly_battery_level", SENSOR): 100,
         ("shelly_sensor_last_seen", SENSOR): (NOW - 12_400) / 1000,
         ("shelly_sensor_info", SENSOR): 1,
+        ("shelly_sensor_packet_id", SENSOR): 78,
+        ("shelly_sensor_readings", SENSOR): 1,
     }
+    assert labelled(answer.text, "shelly_sensor_rssi_dbm") == {(GATEWAY,): -66, ("attic",): -90}
+    assert labelled(answer.text, "shelly_sensor_silence") == {}
     assert f'shelly_temperature_celsius{{sensor_id="{SENSOR}"}} 22.3' in answer.text
     assert samples(answer.text)["shelly_sensor_info", (("location", "unassigned"), ("name", ""), ("sensor_id", SENSOR))]
 
@@ -106,8 +121,36 @@ async def test_names_and_rooms_stand_in_the_info_metric(client: httpx.AsyncClien
     assert ("shelly_sensor_last_seen", SENSOR) not in shelly(text)
 
 
+async def test_limits_of_the_registry_are_metrics_and_an_open_end_is_none(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    register(services, f"  {SENSOR}: {{limits: {{temperature: [2, 8], humidity: [null, 70]}}}}\n")
+    found = labelled((await client.get("/metrics")).text, "shelly_sensor_limit")
+    assert found == {("low", "temperature"): 2, ("high", "temperature"): 8, ("high", "humidity"): 70}
+
+
+async def test_a_silent_sensor_tells_whose_fault_it_seems_and_who_heard_it_last(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    services.live.sensors.apply(SENSOR, latest(seen=NOW - 6 * MINUTE))
+    silent = gateway("house/one", gateway=GATEWAY, last_frame=NOW - 6 * MINUTE)
+    services.live.gateways.apply("house/one", silent)
+    services.live.gateways.apply("attic", gateway("attic"))
+    text = (await client.get("/metrics")).text
+    assert labelled(text, "shelly_sensor_silence") == {("sensor", "stale", "house/one"): 1}
+    services.live.gateways.apply("attic", gateway("attic", 2, last_frame=NOW - 6 * MINUTE))
+    text = (await client.get("/metrics")).text
+    assert labelled(text, "shelly_sensor_silence") == {("gateway", "stale", "house/one"): 1}
+
+
+async def test_who_heard_it_long_ago_does_not_hear_it(client: httpx.AsyncClient, services: Services) -> None:
+    receptions = {GATEWAY: Reception(-66, NOW, 3), "attic": Reception(-90, NOW - 11 * MINUTE, 1)}
+    services.live.sensors.apply(SENSOR, latest(receptions=receptions))
+    assert labelled((await client.get("/metrics")).text, "shelly_sensor_rssi_dbm") == {(GATEWAY,): -66}
+
+
 async def test_gateways(client: httpx.AsyncClient, services: Services) -> None:
-    services.live.gateways.apply(GATEWAY, gateway(online=True))
+    services.live.gateways.apply(GATEWAY, gateway(online=True, reboots=2))
     services.live.gateways.apply("attic", gateway("attic", last_frame=NOW - 2 * MINUTE - 1))
     found = samples((await client.get("/metrics")).text)
     assert {(name, dict(labels)["gateway"]): value for (name, labels), value in found.items() if "gateway" in name} == {
@@ -116,6 +159,8 @@ async def test_gateways(client: httpx.AsyncClient, services: Services) -> None:
         ("shelly_gateway_online", GATEWAY): 1,
         ("shelly_gateway_silent", GATEWAY): 0,
         ("shelly_gateway_silent", "attic"): 1,
+        ("shelly_gateway_reboots", GATEWAY): 2,
+        ("shelly_gateway_reboots", "attic"): 0,
     }
 
 

@@ -171,3 +171,10 @@ def test_the_worker_reads_every_format_as_it_was_meant(name: str) -> None:
 def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(ValueError, match="no format 'morse'"):
         parse_formats("bluflow,morse")
+
+
+def test_a_sensor_that_is_made_silent_is_heard_by_nobody_and_the_others_go_on() -> None:
+    plan = Plan(sensors=4, loss=0, count=40)
+    quiet = plan.make_sensors()[0].mac
+    heard = {one.beacon.sensor for message in messages(plan, START, lambda mac: mac == quiet) for one in message.heard}
+    assert heard == {sensor.mac for sensor in plan.make_sensors()} - {quiet}

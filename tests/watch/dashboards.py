@@ -1,0 +1,49 @@
+"""The dashboards' files, and the queries that stand in them."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from tests.watch.files import ROOT
+
+FILES = sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
+Json = dict[str, Any]
+
+
+class Query(NamedTuple):
+    """One query: where it stands, the variable of its data source, its text."""
+
+    where: str
+    source: str
+    text: str
+    instant: bool = False
+
+
+def read(name: str) -> Json:
+    """A dashboard by its file's name."""
+    board = json.loads((ROOT / "grafana" / "dashboards" / name).read_text())
+    assert isinstance(board, dict)
+    return board
+
+
+def panels(board: Json) -> list[Json]:
+    """Every panel but the rows."""
+    return [panel for panel in board["panels"] if panel["type"] != "row"]
+
+
+def queries() -> Iterator[Query]:
+    """Every query of all dashboards: of panels, marks and variables."""
+    for path in FILES:
+        board = read(path.name)
+        for panel in panels(board):
+            for target in panel["targets"]:
+                text = target.get("expr") or target["query"]
+                where = f"{path.stem}: {panel['title']} {target.get('refId', '')}"
+                yield Query(where, target["datasource"]["uid"], text, target.get("instant", False))
+        for mark in board["annotations"]["list"]:
+            yield Query(f"{path.stem}: {mark['name']}", mark["datasource"]["uid"], mark["expr"])
+
+
+def variables(board: Json) -> dict[str, Json]:
+    """The variables by name."""
+    return {one["name"]: one for one in board["templating"]["list"]}

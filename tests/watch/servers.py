@@ -1,0 +1,143 @@
+"""Debian's Prometheus and Alertmanager on free ports with the repository's own files.
+
+Addresses are put in the place of the compose file's names, and times are made short; all else is as it stands there.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from cli.child import spawn
+from tests.conftest import find_free_port
+from tests.polling import until
+from tests.watch.files import ROOT
+
+Alert = dict[str, Any]
+
+
+class Webhook:
+    """Whoever the alerts are sent to: notes each one as it comes."""
+
+    def __init__(self) -> None:
+        self.alerts: list[Alert] = []
+        alerts = self.alerts
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                alerts.extend(json.loads(body)["alerts"])
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                return None
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def got(self, status: str, **labels: str) -> list[Alert]:
+        """The alerts of that status (firing or resolved) that have these labels."""
+        return [one for one in self.alerts if one["status"] == status and labels.items() <= one["labels"].items()]
+
+    def close(self) -> None:
+        """Nobody listens any more."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Prometheus:
+    """A running one."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def get(self, path: str, **params: str) -> Any:
+        """What the API answers; the test fails on an error."""
+        answer = httpx.get(f"{self.url}/api/v1/{path}", params=params, timeout=20)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
+    def query(self, text: str) -> list[Any]:
+        """The series that a query gives now."""
+        result = self.get("query", query=text)["result"]
+        assert isinstance(result, list)
+        return result
+
+
+@contextmanager
+def webhook() -> Iterator[Webhook]:
+    """A receiver while the context lasts."""
+    listening = Webhook()
+    try:
+        yield listening
+    finally:
+        listening.close()
+
+
+@contextmanager
+def alertmanager(folder: Path, **receivers: str) -> Iterator[str]:
+    """Started by its own script, which takes the `receivers` from the environment; gives host:port."""
+    shutil.copytree(ROOT / "alertmanager", folder / "alertmanager")
+    config = folder / "alertmanager" / "alertmanager.yml"
+    config.write_text(re.sub(r"(group_wait|group_interval): \w+", r"\1: 1s", config.read_text()))
+    port = find_free_port()
+    options = [f"--storage.path={folder / 'alerts'}", f"--web.listen-address=127.0.0.1:{port}"]
+    env = {"ALERTMANAGER": "prometheus-alertmanager", "TMPDIR": str(folder), **receivers}
+    command = ["/bin/sh", str(folder / "alertmanager" / "start.sh"), *options, "--cluster.listen-address="]
+    with _running(command, port, folder / "alertmanager.log", env):
+        yield f"127.0.0.1:{port}"
+
+
+@contextmanager
+def prometheus(folder: Path, targets: Mapping[str, str]) -> Iterator[Prometheus]:
+    """`targets`: job -> host:port; a job without one is left out, and so is what only Docker's name server knows."""
+    port = find_free_port()
+    shutil.copytree(ROOT / "prometheus", folder / "prometheus")
+    path = folder / "prometheus" / "prometheus.yml"
+    config = yaml.safe_load(path.read_text())
+    config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    there = {"prometheus": f"127.0.0.1:{port}", **targets}
+    config["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [there["alertmanager"]]}]}]
+    config["scrape_configs"] = [
+        {name: value for name, value in job.items() if name != "dns_sd_configs"}
+        | {"static_configs": [{"targets": [there[job["job_name"]]]}]}
+        for job in config["scrape_configs"]
+        if job["job_name"] in there
+    ]
+    path.write_text(yaml.safe_dump(config))
+    for rules in (folder / "prometheus" / "rules").glob("*.yml"):
+        rules.write_text(re.sub(r"\bfor: \w+", "for: 2s", rules.read_text()))
+    command = ["prometheus", f"--config.file={path}", f"--storage.tsdb.path={folder / 'tsdb'}"]
+    with _running([*command, f"--web.listen-address=127.0.0.1:{port}"], port, folder / "prometheus.log", {}):
+        yield Prometheus(f"http://127.0.0.1:{port}")
+
+
+@contextmanager
+def _running(command: list[str], port: int, log: Path, env: Mapping[str, str]) -> Iterator[None]:
+    def is_ready() -> bool:
+        assert child.poll() is None, log.read_text()
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/-/ready", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    with log.open("wb") as file:
+        child = spawn(command, env={**os.environ, **env}, stdout=file, stderr=subprocess.STDOUT)
+    try:
+        until(is_ready, 30, f"{command[0]} ready")
+        yield
+    finally:
+        child.kill()
+        child.wait()

@@ -1,0 +1,76 @@
+"""The running pipeline, scraped and judged by Debian's Prometheus and Alertmanager with the repository's files."""
+
+from datetime import UTC, datetime, timedelta
+
+import httpx
+
+from tests.polling import until
+from tests.watch.house import INTERVAL, MAILBOX, NEVER_HEARD, SENSORS, House
+from tests.watch.servers import Alert
+
+FRIDGE = SENSORS[0]
+
+
+def test_prometheus_reaches_every_process(house: House) -> None:
+    jobs = {"bridge", "streams", "sinks", "api", "inventory", "prometheus", "alertmanager"}
+    up = "up == 1"
+    until(lambda: {one["metric"]["job"] for one in house.prometheus.query(up)} == jobs, 30, "all targets up")
+
+
+def test_a_silenced_sensor_reaches_the_webhook_and_its_return_clears_it(house: House) -> None:
+    about = {"alertname": "SensorStale", "sensor_id": FRIDGE}
+    fresh = f'shelly_sensor_freshness{{sensor_id="{FRIDGE}", freshness="fresh"}} == 1'
+    until(lambda: house.prometheus.query(fresh), 30, "the sensor is heard")
+    assert not house.hook.got("firing", **about)
+    house.silent.add(FRIDGE)
+    until(lambda: house.hook.got("firing", **about), 10 * INTERVAL + 60, "the alert")
+    alert = house.hook.got("firing", **about)[0]
+    assert alert["labels"].items() >= {"severity": "warning", "cause": "sensor", "location": "Kitchen"}.items()
+    assert alert["annotations"]["summary"] == "Fridge (Kitchen) is silent"
+    house.silent.remove(FRIDGE)
+    until(lambda: house.hook.got("resolved", **about), 60, "that it is over")
+    assert {one["labels"]["sensor_id"] for one in house.hook.got("firing", alertname="SensorStale")} == {
+        FRIDGE,
+        NEVER_HEARD,
+    }
+
+
+def test_an_alert_comes_by_mail_too(house: House) -> None:
+    def mailed() -> list[str]:
+        return [mail.text for mail in house.mails if mail.to == MAILBOX and "SensorStale" in mail.text]
+
+    until(mailed, 60, f"the mail about the sensor that was never heard: {house.mails}")
+    assert "Subject: [FIRING:" in mailed()[0]
+    assert "Ghost (Attic) is silent" in mailed()[0]
+
+
+def test_silent_gateways_and_a_stuck_pipeline_hush_the_sensors_that_they_explain_and_no_others(house: House) -> None:
+    stale = {"alertname": "SensorStale", "severity": "warning"}
+    alerts = [
+        {"alertname": "GatewaySilent", "gateway": "g1", "severity": "critical"},
+        {**stale, "sensor_id": "only-g1", "cause": "gateway", "gateway": "g1"},
+        {**stale, "sensor_id": "g2-is-silent-too", "cause": "gateway", "gateway": "g2"},
+        {**stale, "sensor_id": "g2-speaks", "cause": "sensor", "gateway": "g1"},
+        {"alertname": "WorkerStuck", "instance": "w", "severity": "critical"},
+        {**stale, "sensor_id": "nobody-knows", "cause": "pipeline", "gateway": "g2"},
+    ]
+    hush(house, alerts, {"only-g1", "nobody-knows"})
+    for sensor in ("g2-speaks", "g2-is-silent-too"):
+        until(lambda sensor=sensor: house.hook.got("firing", sensor_id=sensor), 20, sensor)  # type: ignore[misc]
+    assert not house.hook.got("firing", sensor_id="only-g1")
+    assert not house.hook.got("firing", sensor_id="nobody-knows")
+
+
+def hush(house: House, alerts: list[dict[str, str]], sensors: set[str]) -> None:
+    """Give Alertmanager these alerts, which end by themselves; return once it hushes those of these sensors alone."""
+    url, end = f"http://{house.alertmanager}/api/v2/alerts", datetime.now(UTC) + timedelta(minutes=2)
+    # the source first: it is known when the others are judged
+    for labels in alerts:
+        sent = httpx.post(url, json=[{"labels": labels, "endsAt": end.isoformat()}], timeout=10)
+        assert sent.status_code == 200, sent.text
+
+    def hushed() -> set[str]:
+        found: list[Alert] = httpx.get(url, timeout=10).json()
+        return {one["labels"].get("sensor_id", "") for one in found if one["status"]["state"] == "suppressed"}
+
+    until(lambda: hushed() == sensors, 20, "what is hushed")
