@@ -20,8 +20,6 @@ from tests.deploy.compose import COMBINATIONS, ROOT, merged
 
 JOBS = {"volumes", "topics", "buckets", "buckets-b", "secrets"}
 ROOTS = {"volumes": ["CHOWN"], "alloy": ["DAC_READ_SEARCH"]}  # who runs as root, with what
-# These come with the dashboards and alerts.
-WATCHING = {"./prometheus", "./alertmanager", "./loki", "./grafana/provisioning", "./grafana/dashboards"}
 PROCESSES: dict[str, type[Settings]] = {
     "bridge": BridgeSettings,
     "streams": StreamsSettings,
@@ -115,7 +113,7 @@ def test_files_that_are_mounted_are_in_the_repository(stack: Any) -> None:
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
             if source.startswith("./") and source != "./secrets":
-                assert (ROOT / source).is_dir() or source in WATCHING, f"{name}: {source}"
+                assert (ROOT / source).is_dir(), f"{name}: {source}"
                 assert volume.endswith(":ro"), name
 
 

@@ -47,7 +47,7 @@ class Trial:
         """End the traffic, as it stands."""
         self._stack.close()
 
-    def recovered(self, hurt_at: float, seconds: float = 60) -> float:
+    def recovered(self, hurt_at: float, seconds: float = 120) -> float:
         """Wait until every sensor's packets from after `hurt_at` (unix seconds) are stored and nothing lags; seconds.
 
         `seconds` bounds the wait.
