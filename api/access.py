@@ -36,20 +36,22 @@ def needed(method: str, path: str) -> Scope | None:
     return "metrics" if own == "/metrics" else "read"
 
 
-def secret_of(request: Request) -> str | Refused:
-    """The key that a request brings, or why there is none; a cookie only reads, so no other site can make it write."""
+def secret_of(request: Request) -> str | None:
+    """The key that a request brings: None if it brings none, empty if the header is no Bearer's.
+
+    A cookie only reads, so no other site can make it write.
+    """
     header = request.headers.get("authorization")
     if header is None:
-        cookie = request.cookies.get(COOKIE) if request.method in _READS else None
-        return cookie or "missing"
+        return request.cookies.get(COOKIE) if request.method in _READS else None
     scheme, _, secret = header.partition(" ")
-    return secret.strip() if scheme.lower() == "bearer" and secret.strip() else "malformed"
+    return secret.strip() if scheme.lower() == "bearer" else ""
 
 
-def judge(keys: tuple[ApiKey, ...], secret: str, scope: Scope, now: int) -> Refused | None:
+def judge(keys: tuple[ApiKey, ...], secret: str | None, scope: Scope, now: int) -> Refused | None:
     """Why the secret is refused; None if it may."""
-    if secret in ("missing", "malformed"):
-        return "missing" if secret == "missing" else "malformed"
+    if not secret:
+        return "missing" if secret is None else "malformed"
     key = find(keys, secret)
     if key is None:
         return "unknown"

@@ -1,7 +1,7 @@
 """API keys: the file that holds their digests, and what each may do.
 
-A key is 256 random bits, so nobody can guess it from its digest however fast the hash is: plain SHA-256 is right here. A
-slow hash is for passwords, which people choose, and would let anyone keep the API busy with bad attempts.
+A key is 256 random bits, so nobody can guess it from its digest however fast the hash is: plain SHA-256 is right here.
+A slow hash is for passwords, which people choose, and would let anyone keep the API busy with bad attempts.
 """
 
 import hashlib

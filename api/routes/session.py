@@ -14,7 +14,7 @@ async def sign_in(request: Request, services: Use) -> Response:
     answer = Response(status_code=204)
     if services.keys is not None:
         secure = request.url.scheme == "https"
-        answer.set_cookie(COOKIE, secret_of(request), httponly=True, samesite="strict", secure=secure)
+        answer.set_cookie(COOKIE, secret_of(request) or "", httponly=True, samesite="strict", secure=secure)
     return answer
 
 

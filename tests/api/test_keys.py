@@ -86,7 +86,7 @@ async def test_bad_attempts_look_alike_and_are_counted_by_reason(
     guarded: httpx.AsyncClient, keys: dict[Scope, str], path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     old = create(path, "old", "read", NOW - 2, NOW - 1)
-    attempts = ({}, {"Authorization": "Basic eDp5"}, bearer("bluflow_wrong"), bearer(old))
+    attempts: tuple[dict[str, str], ...] = ({}, {"Authorization": "Basic eDp5"}, bearer("bluflow_wrong"), bearer(old))
     answers = [await guarded.get("/api/v1/sensors", headers=one) for one in attempts]
     assert {(one.status_code, one.text) for one in answers} == {(401, answers[0].text)}
     assert (await guarded.get("/api/v1/sensors", headers=bearer(keys["metrics"]))).status_code == 403
@@ -131,10 +131,10 @@ async def test_without_required_keys_nobody_is_asked_for_one(client: httpx.Async
         ("127.0.0.1", "auto", False),
         ("::1", "auto", False),
         ("localhost", "auto", False),
-        ("0.0.0.0", "auto", True),  # noqa: S104  nothing is bound
+        ("0.0.0.0", "auto", True),
         ("192.168.1.10", "auto", True),
         ("127.0.0.1", "required", True),
-        ("0.0.0.0", "none", False),  # noqa: S104
+        ("0.0.0.0", "none", False),
     ],
 )
 def test_keys_are_required_beyond_loopback(host: str, mode: str, required: bool) -> None:
