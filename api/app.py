@@ -9,12 +9,14 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI
 
 from api import openapi, problems
+from api.access import Access
 from api.changes import Changes
 from api.follow import Follower
 from api.guard import Guard
+from api.key_file import open_keys
 from api.live import Live
 from api.metrics import Metrics
-from api.routes import V1, data, gateways, health, metrics, page, sensors, stream
+from api.routes import V1, data, gateways, health, metrics, page, sensors, session, stream
 from api.routes import openapi as description
 from api.routes.parameters import only_known
 from api.services import Services
@@ -41,6 +43,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     ("", health.router),
     ("", description.router),
     ("", page.router),
+    ("", session.router),
 )
 
 
@@ -77,16 +80,18 @@ def create_app(settings: ApiSettings, services: Services | None = None) -> FastA
     for prefix, router in ROUTERS:
         app.include_router(router, prefix=prefix, dependencies=[Depends(only_known)] if prefix else [])
     problems.install(app)
-    app.add_middleware(Guard)
-    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    app.add_middleware(Access)
+    app.add_middleware(Guard)  # the last is the outermost: refusals are counted and have their headers too
+    app.openapi = lambda: openapi.document(app, keys_required=used.keys is not None)  # type: ignore[method-assign]
     return app
 
 
 def open_services(settings: ApiSettings) -> Services:
     """The real ones. Nothing is connected yet, so a broker or store that is away is no reason not to start.
 
-    Raises SettingsError for a sensors file or a store's setting that cannot be used.
+    Raises SettingsError for a sensors file, a file of keys or a store's setting that cannot be used.
     """
+    keys = open_keys(settings)
     sensors_file = open_sensors(settings)
     live = Live(lambda: sensors_file.registry)
     changes = Changes(settings.streams)
@@ -105,7 +110,7 @@ def open_services(settings: ApiSettings) -> Services:
         history = open_reader(settings)
     except StoreMisconfigured as error:
         raise SettingsError(str(error)) from None
-    return Services(settings, system_clock, live, reader, history, own, sensors_file, changes)
+    return Services(settings, system_clock, live, reader, history, own, sensors_file, changes, keys)
 
 
 async def seed(table: SensorTable, history: HistoryReader) -> None:

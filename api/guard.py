@@ -48,7 +48,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(raw=[*message["headers"]])
-                _complete(headers)
+                _complete(headers, status)
                 message["headers"] = headers.raw
             elif is_head:
                 is_answered = True
@@ -72,11 +72,12 @@ class Guard:
         _count(inner, scope["method"], str(status))
 
 
-def _complete(headers: MutableHeaders) -> None:
+def _complete(headers: MutableHeaders, status: int) -> None:
     """What an answer does not say itself."""
     is_page = headers.get("content-type", "").startswith("text/html")
     headers.setdefault("Cache-Control", "no-store")
-    headers.setdefault("Content-Security-Policy", PAGE_POLICY if is_page else OTHER_POLICY)
+    if status != 304:  # its headers replace those of what the client kept, which has the right policy
+        headers.setdefault("Content-Security-Policy", PAGE_POLICY if is_page else OTHER_POLICY)
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")
 

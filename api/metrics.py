@@ -26,6 +26,12 @@ class Metrics:
             ["topic", "outcome"],
             registry=self.registry,
         )
+        self.refused = Counter(
+            "bluflow_api_refused",
+            "Requests refused for their key: missing, malformed, unknown, expired, or of too small a scope",
+            ["reason"],
+            registry=self.registry,
+        )
         self.connected = self._gauge(
             "connected",
             "1 while the topics are followed live, 0 while they are connected to or read from the beginning",

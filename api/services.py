@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from api.changes import Changes
 from api.follow import Follower
+from api.key_file import ApiKeyFile
 from api.live import Live
 from api.metrics import Metrics
 from api.position import Position, position_of
@@ -29,6 +30,7 @@ class Services:
     metrics: Metrics
     sensors_file: SensorsFile
     changes: Changes
+    keys: ApiKeyFile | None = None  # None: no request needs one
 
     def position(self) -> Position | None:
         """How far this process has come; None before it has read the topics."""

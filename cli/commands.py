@@ -17,6 +17,7 @@ from cli.dead_letters import dead_letters
 from cli.decode import decode
 from cli.gateway import gateway
 from cli.generation import generation
+from cli.keys import keys
 from cli.replay import replay
 from cli.run import run
 from cli.secrets import secrets
@@ -36,6 +37,7 @@ app.add_typer(generation)
 app.add_typer(gateway)
 app.add_typer(archive)
 app.add_typer(secrets)
+app.add_typer(keys)
 
 
 def _version(asked: bool) -> None:

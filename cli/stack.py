@@ -74,6 +74,11 @@ class Stack:
     def password_file(self) -> Path:
         return self.data / "mqtt-password"
 
+    @property
+    def api_keys(self) -> Path:
+        """The file of the API's keys; the API runs with our data folder."""
+        return self.api.keys_path.absolute()
+
     def page(self, port: int) -> str:
         """host:port at which a page of ours can be asked."""
         return f"{_near(self.run.host)}:{port}"

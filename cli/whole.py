@@ -7,6 +7,8 @@ from logging.handlers import RotatingFileHandler
 
 from aiokafka.errors import KafkaError
 
+from api.keys import create
+from api.times import system_clock
 from cli import checks, kafka_folder, screen
 from cli.kafka_folder import FolderNotOurs, KafkaFolder
 from cli.logs import KEPT, MOST_BYTES
@@ -33,6 +35,7 @@ async def run_stack(stack: Stack, *, rebuild: bool = False) -> None:
     checks.make_folder(stack.data)
     with checks.lock(stack.data):
         await _check(stack)
+        _first_key(stack)
         _log_to_file(stack)
         screen.show("bluflow: starting ...")
         stop, hurry = _signals()  # from here on there is something to put away in order
@@ -58,6 +61,15 @@ async def run_stack(stack: Stack, *, rebuild: bool = False) -> None:
         if stack.embedded_kafka:
             _save(folder, clean=not hurry.is_set())
         screen.show("bluflow: stopped")
+
+
+def _first_key(stack: Stack) -> None:
+    """Where the API needs keys and has none yet, one to sign in with. Raises InvalidApiKeys."""
+    path = stack.api_keys
+    if stack.api.keys_required and not path.exists():
+        secret = create(path, "page", "read", system_clock())
+        # the screen only: `say` would put it into run.log
+        screen.show(f"bluflow: the API listens on {stack.api.host}; sign in with this key, shown this once: {secret}")
 
 
 async def _check(stack: Stack) -> None:

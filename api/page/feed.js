@@ -1,6 +1,7 @@
 // Keeps the house equal to the server's: a snapshot over REST, then every change over SSE.
 import { V1, Problem, all, get } from "./api.js";
 import { house } from "./house.js";
+import { signedIn } from "./signin.js";
 
 const HEALTH_EVERY = 15_000, FIRST_WAIT = 1_000, LONGEST_WAIT = 30_000; // ms
 
@@ -34,7 +35,7 @@ export class Feed {
       this.streaming = false;
       this.#tell();
       // the browser resumes a broken connection by itself, but not one that was refused
-      if (source.readyState === EventSource.CLOSED) this.#again(() => this.#open());
+      if (source.readyState === EventSource.CLOSED) this.#again(() => signedIn().then(() => this.#open())); // the key may be revoked
     });
     source.addEventListener("sensor", (event) => this.#sensor(JSON.parse(event.data)));
     source.addEventListener("gateway", (event) => this.#gateway(JSON.parse(event.data)));

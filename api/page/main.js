@@ -6,6 +6,7 @@ import { Feed } from "./feed.js";
 import { Filter } from "./filter.js";
 import { Gateways } from "./gateways.js";
 import { house, view, views } from "./house.js";
+import { signedIn } from "./signin.js";
 import { showState } from "./state.js";
 import { Summary } from "./summary.js";
 
@@ -58,6 +59,6 @@ function tick() {
   if (house.loaded) gateways.show();
 }
 
-feed.start();
+signedIn().then(() => feed.start());
 setInterval(tick, TICK);
 document.addEventListener("visibilitychange", () => document.hidden || tick());

@@ -89,3 +89,11 @@ async def test_the_description_may_be_kept(client: httpx.AsyncClient) -> None:
 async def test_nothing_of_ours_loads_from_elsewhere(client: httpx.AsyncClient) -> None:
     assert (await client.get("/docs")).status_code == 404
     assert (await client.get("/redoc")).status_code == 404
+
+
+async def test_the_page_that_a_browser_kept_keeps_its_policy(client: httpx.AsyncClient) -> None:
+    """A 304's headers replace those that the browser holds: another policy there would block the page's own files."""
+    tag = (await client.get("/")).headers["etag"]
+    answer = await client.get("/", headers={"If-None-Match": tag})
+    assert answer.status_code == 304
+    assert "content-security-policy" not in answer.headers

@@ -1,9 +1,14 @@
 """Every documented operation, asked in every way that a machine can think of: nothing undocumented, no 5xx."""
 
 import asyncio
+import dataclasses
 import sys
 from pathlib import Path
 
+import pytest
+
+from api.key_file import ApiKeyFile
+from api.keys import create
 from api.services import Services
 from history.sqlite import SqliteHistory
 from tests.api.conftest import register
@@ -14,12 +19,18 @@ from tests.api.test_server import serving
 # a cursor comes from a Link header.
 CONFIG = """
 [checks]
-positive_data_acceptance.expected-statuses = [200, 304, 404, 406, 422]
+positive_data_acceptance.expected-statuses = [200, 304, 401, 404, 406, 422]
 """
 EXAMPLES, SEED = 25, 20260301
 
 
-async def test_the_description_is_the_whole_truth(services: Services, tmp_path: Path) -> None:
+@pytest.mark.parametrize("with_keys", [False, True], ids=["open", "with keys"])
+async def test_the_description_is_the_whole_truth(services: Services, tmp_path: Path, with_keys: bool) -> None:
+    headers: list[str] = []
+    if with_keys:
+        path = tmp_path / "api-keys.json"
+        headers = ["--header", f"Authorization: Bearer {create(path, 'all', 'write', NOW)}"]
+        services = dataclasses.replace(services, keys=ApiKeyFile(path))
     services.live.sensors.apply(SENSOR, latest(values={"temperature": [21.5, 22.0], "text": "a,b"}))
     services.live.sensors.apply(OTHER, latest(OTHER, seen=None))
     services.live.gateways.apply(GATEWAY, gateway(online=True))
@@ -36,6 +47,7 @@ async def test_the_description_is_the_whole_truth(services: Services, tmp_path: 
             *("--checks", "all", "--seed", str(SEED), "--max-examples", str(EXAMPLES), "--no-color"),
             *("--phases", "examples,coverage,fuzzing", "--generation-database", "none"),
             *("--exclude-path", "/api/v1/stream"),  # it has no end; its answers are in test_events.py
+            *headers,
             cwd=tmp_path,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

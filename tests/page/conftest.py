@@ -44,7 +44,7 @@ async def page(browser: Browser, site: Site) -> AsyncIterator[Page]:
             complaints.append(message.text)
 
     def look(answer: Response) -> None:
-        if answer.status >= 400 and answer.status != 503:
+        if answer.status >= 400 and answer.status not in (401, 503):
             complaints.append(f"{answer.status} {answer.url}")
 
     page.on("console", complain)

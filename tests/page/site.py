@@ -12,6 +12,7 @@ from api.__main__ import Server
 from api.app import create_app
 from api.changes import Changes
 from api.follow import Follower
+from api.key_file import ApiKeyFile
 from api.live import Live
 from api.metrics import Metrics
 from api.services import Services
@@ -32,6 +33,7 @@ class Site:
     def __init__(self, folder: Path, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.history = SqliteHistory(folder / "history.sqlite")
+        self.keys: ApiKeyFile | None = None  # from the next start on
         self._port = port
         self._settings = ApiSettings(data=folder)
         self._sensors_file = SensorsFile(folder / "sensors.yaml", required=False)
@@ -78,6 +80,7 @@ class Site:
             Metrics(self._live, system_clock),
             self._sensors_file,
             changes,
+            self.keys,
         )
         app = create_app(self._settings, services)
         self._server = Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
