@@ -1,6 +1,7 @@
-"""The two brokers that a part may run on, each on a core of its own, away from who is measured."""
+"""The brokers that a part may run on, each on a core of its own, away from who is measured."""
 
 import asyncio
+import getpass
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -13,6 +14,14 @@ from cli.embedded import kafka_command
 from tests.conftest import find_free_port
 
 Broker = Callable[[Path], AbstractContextManager[str]]
+# as many unacknowledged messages as the subscriber wants
+_MOSQUITTO = """
+user {user}
+listener {port} 127.0.0.1
+allow_anonymous true
+max_inflight_messages 0
+max_queued_messages 0
+"""
 
 
 @contextmanager
@@ -38,6 +47,17 @@ def kafka(folder: Path) -> Iterator[str]:
         yield cluster.direct
     finally:
         cluster.stop()
+
+
+@contextmanager
+def mosquitto(folder: Path) -> Iterator[str]:
+    """The MQTT broker, host:port. Raises Absent if it is not here."""
+    program, port, config = "/usr/sbin/mosquitto", find_free_port(), folder / "mosquitto.conf"
+    if not Path(program).exists():
+        raise Absent("no mosquitto here: bash scripts/debian.sh")
+    config.write_text(_MOSQUITTO.format(user=getpass.getuser(), port=port))
+    with serving([program, "-c", str(config)], port, folder / "mosquitto.log") as address:
+        yield address
 
 
 BROKERS: dict[str, Broker] = {"noida-db": embedded, "Apache Kafka": kafka}

@@ -4,9 +4,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -18,6 +19,7 @@ from cli.embedded import wait_until_accepts
 ROOT = Path(__file__).parents[1]
 MEASURED, SERVING = 0, 1  # the cores of who is measured, and of who serves them
 PEERS = ROOT / ".build" / "bench" / "bin" / "python"
+T = TypeVar("T")
 
 
 class Failed(Exception):
@@ -42,23 +44,35 @@ def pinned(core: int) -> Iterator[None]:
         os.sched_setaffinity(0, everywhere)
 
 
-def started(command: Sequence[str], core: int, log: Path) -> "subprocess.Popen[bytes]":
-    """The process; what it says goes into `log`, what it prints into `log` with the ending `.out`, its files beside."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(log.parent)}
-    with log.open("wb") as said, log.with_suffix(".out").open("wb") as printed, pinned(core):
+def started(
+    command: Sequence[str], core: int | None, log: Path, settings: Mapping[str, str] | None = None
+) -> "subprocess.Popen[bytes]":
+    """The process; what it says goes into `log`, what it prints into `log` with the ending `.out`, its files beside.
+
+    `core` None: wherever there is room. `settings`: of its environment, beside ours.
+    """
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(log.parent), **(settings or {})}
+    place = nullcontext() if core is None else pinned(core)
+    with log.open("wb") as said, log.with_suffix(".out").open("wb") as printed, place:
         return spawn(command, stdout=printed, stderr=said, cwd=str(ROOT), env=env)
+
+
+@contextmanager
+def ending(child: "subprocess.Popen[bytes]") -> "Iterator[subprocess.Popen[bytes]]":
+    """The child, which is gone with the context."""
+    try:
+        yield child
+    finally:
+        kill(child)
+        child.wait()
 
 
 @contextmanager
 def serving(command: Sequence[str], port: int, log: Path) -> Iterator[str]:
     """A server on the serving core while the context lasts: its address once it accepts connections."""
-    child = started(command, SERVING, log)
-    try:
+    with ending(started(command, SERVING, log)):
         wait_until_accepts(f"127.0.0.1:{port}")
         yield f"127.0.0.1:{port}"
-    finally:
-        child.kill()
-        child.wait()
 
 
 def run_module(
@@ -78,31 +92,36 @@ def run_module(
         raise Absent("not installed: make .build/bench/.installed")
     log = folder / f"{module}.log"
     python = str(PEERS) if peers else sys.executable
-    child = started([python, "-m", module, *map(str, arguments)], MEASURED, log)
+    with ending(started([python, "-m", module, *map(str, arguments)], MEASURED, log)) as child:
+        return awaited(child, log, Sample, seconds, ends=ends)
+
+
+def awaited(child: "subprocess.Popen[bytes]", log: Path, kind: type[T], seconds: float, *, ends: bool = False) -> T:
+    """The result that a child of `started` prints. Raises Failed, after `seconds` at the latest.
+
+    `ends`: it ends by itself afterwards, and is waited for.
+    """
     deadline = time.monotonic() + seconds
-    try:
-        while True:
-            ended = child.poll() is not None
-            found = _result(log.with_suffix(".out"))
-            if found is not None and (ended or not ends):
-                return found
-            if ended:
-                raise Failed(f"ended with {child.returncode}: {_last_line(log)}")
-            if time.monotonic() > deadline:
-                raise Failed(f"not done within {seconds:.0f} s")
-            time.sleep(0.05)
-    finally:
-        kill(child)
-        child.wait()
+    while True:
+        ended = child.poll() is not None
+        found = _result(log.with_suffix(".out"), kind)
+        if found is not None and (ended or not ends):
+            return found
+        if ended:
+            raise Failed(f"ended with {child.returncode}: {last_line(log)}")
+        if time.monotonic() > deadline:
+            raise Failed(f"not done within {seconds:.0f} s")
+        time.sleep(0.05)
 
 
-def _result(printed: Path) -> Sample | None:
+def _result(printed: Path, kind: type[T]) -> T | None:
     for line in printed.read_text(errors="replace").splitlines():
         if line.startswith(WORD):
-            return msgspec.json.decode(line.removeprefix(WORD), type=Sample)
+            return msgspec.json.decode(line.removeprefix(WORD), type=kind)
     return None
 
 
-def _last_line(log: Path) -> str:
+def last_line(log: Path) -> str:
+    """The last that a child said, short."""
     lines = log.read_text(errors="replace").strip().splitlines()
     return lines[-1][:200].replace("|", "/") if lines else "it said nothing"

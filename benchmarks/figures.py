@@ -78,6 +78,11 @@ def table(outcomes: Sequence[Outcome], what: str, outputs: str = "") -> str:
                 f"{memory / 1e6:.0f}" if memory else "",
             ]
         )
+    return markdown(lines)
+
+
+def markdown(lines: Sequence[Sequence[str]]) -> str:
+    """A table; the first line is its head."""
     rows = ["| " + " | ".join(line) + " |" for line in lines]
     return "\n".join([rows[0], "|---" * len(lines[0]) + "|", *rows[1:]])
 

@@ -1,9 +1,11 @@
 """What a contestant measures of itself: from its first event to the moment when all it gave is delivered."""
 
-import json
 import os
 import resource
 import time
+from typing import Any
+
+import msgspec
 
 WORD = "RESULT "
 
@@ -12,6 +14,11 @@ def cpu_seconds() -> float:
     """User and system time of this process, all its threads."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
+
+
+def say(result: Any) -> None:
+    """A result on stdout, as JSON. One write: the line is whole or not there."""
+    os.write(1, WORD.encode() + msgspec.json.encode(result) + b"\n")
 
 
 class Meter:
@@ -26,7 +33,7 @@ class Meter:
             self._began = time.perf_counter(), cpu_seconds()
 
     def report(self, events: int, outputs: int = 0) -> None:
-        """`events` were taken since `begin`, `outputs` came of them. One write: a line is whole or not there."""
+        """`events` were taken since `begin`, `outputs` came of them."""
         if self._began is None:
             raise RuntimeError("nothing was measured")
         wall, cpu = self._began
@@ -37,4 +44,4 @@ class Meter:
             "outputs": outputs,
             "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         }
-        os.write(1, (WORD + json.dumps(result) + "\n").encode())
+        say(result)

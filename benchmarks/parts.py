@@ -5,7 +5,10 @@ from types import ModuleType
 from benchmarks import state
 from benchmarks.bridge import part as bridge
 from benchmarks.decode import part as decode
+from benchmarks.end_to_end import part as end_to_end
 from benchmarks.engine import part as engine
+from benchmarks.recovery import part as recovery
 from benchmarks.sink import part as sink
 
-PARTS: dict[str, ModuleType] = {part.NAME: part for part in (bridge, decode, engine, sink, state)}
+_ALL = (bridge, decode, engine, sink, state, recovery, end_to_end)
+PARTS: dict[str, ModuleType] = {part.NAME: part for part in _ALL}

@@ -5,7 +5,6 @@ So whoever is measured is never waiting for a publisher. Each frame has one pack
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -19,18 +18,6 @@ from shelly.envelopes import FORMATS, Heard
 GATEWAYS = 20
 _PATIENCE = 60.0  # seconds
 _MOST_UNACKED = 1_000
-CONFIG = """
-user {user}
-listener {port} 127.0.0.1
-allow_anonymous true
-max_inflight_messages 0
-max_queued_messages 0
-"""
-
-
-def write_config(path: Path, user: str, port: int) -> None:
-    """mosquitto's: as many unacknowledged messages as the subscriber wants."""
-    path.write_text(CONFIG.format(user=user, port=port))
 
 
 def begin_session(address: str, client_id: str) -> None:

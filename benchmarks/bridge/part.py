@@ -1,20 +1,17 @@
 """Frames from mosquitto to Kafka, acknowledged after Kafka has them, beside a forwarder that acknowledges at once."""
 
 import asyncio
-import getpass
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from benchmarks.bench import Bench
-from benchmarks.bridge.frames import begin_session, publish, unacknowledged, write_config
-from benchmarks.brokers import BROKERS, count_records, delete_topics
-from benchmarks.child import Absent, Failed, run_module, serving
+from benchmarks.bridge.frames import begin_session, publish, unacknowledged
+from benchmarks.brokers import BROKERS, count_records, delete_topics, mosquitto
+from benchmarks.child import Failed, run_module
 from benchmarks.figures import Sample, table
 from runtime.kafka import ensure_topics
 from schemas.topics import RAW_FRAMES, TOPICS
-from tests.conftest import find_free_port
 
 NAME = "bridge"
 TITLE = "From mosquitto to Kafka"
@@ -42,7 +39,7 @@ def _once(bench: Bench, folder: Path, broker: str, module: str, number: int) -> 
     count, prefix = bench.size(2_000, 40_000, 100_000), f"{module}-{number}."
     asyncio.run(ensure_topics(broker, TOPICS, prefix, embedded=True))
     try:
-        with _mosquitto(folder) as mqtt:
+        with mosquitto(folder) as mqtt:
             begin_session(mqtt, CLIENT)
             publish(mqtt, count)
             found = run_module(
@@ -59,13 +56,3 @@ def _once(bench: Bench, folder: Path, broker: str, module: str, number: int) -> 
         return found
     finally:
         delete_topics(broker, prefix)
-
-
-@contextmanager
-def _mosquitto(folder: Path) -> Iterator[str]:
-    port, config = find_free_port(), folder / "mosquitto.conf"
-    if not Path("/usr/sbin/mosquitto").exists():
-        raise Absent("no mosquitto here: bash scripts/debian.sh")
-    write_config(config, getpass.getuser(), port)
-    with serving(["/usr/sbin/mosquitto", "-c", str(config)], port, folder / "mosquitto.log") as address:
-        yield address

@@ -21,7 +21,7 @@ def rows(tables: list[str]) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("name", PARTS)
 def test_a_part_gives_figures(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for part in ("bridge", "engine"):  # the other broker is not on every machine
+    for part in ("bridge", "engine", "end_to_end", "recovery"):  # the other broker is not on every machine
         monkeypatch.setattr(f"benchmarks.{part}.part.BROKERS", {"noida-db": brokers.embedded})
     monkeypatch.setattr("benchmarks.engine.part.SENSORS", (1_000,))
     bench = Bench(tmp_path, rounds=1, smoke=True, seconds=90)
