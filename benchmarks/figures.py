@@ -5,6 +5,7 @@ Ratios are made of the samples of one round, which stood next to each other, so 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from statistics import median
 
 import msgspec
@@ -79,6 +80,11 @@ def table(outcomes: Sequence[Outcome], what: str, outputs: str = "") -> str:
             ]
         )
     return markdown(lines)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The least value that so large a share of the values does not exceed. Raises IndexError for none."""
+    return sorted(values)[max(0, ceil(len(values) * share) - 1)]
 
 
 def markdown(lines: Sequence[Sequence[str]]) -> str:

@@ -90,13 +90,15 @@ async def partitions_for(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
 
 AT_ONCE_SECONDS = 0.02
 PATIENCE_SECONDS = 0.1
+_FIRST_PAUSE = PATIENCE_SECONDS / 16
 
 
 def fetch_patiently() -> None:
     """For every consumer of this process: an empty answer that came at once is followed by a pause.
 
     The embedded broker answers a fetch at once, whatever wait it was asked for: a consumer with nothing to do then asks
-    a thousand times a second. A broker that waits as it was asked to is not slowed down.
+    a thousand times a second. The pause is short after records and doubles while none come: a live stream is not held
+    up at each of its hops. A broker that waits as it was asked to is not slowed down.
     """
     if getattr(Fetcher._proc_fetch_request, "patient", False):
         return
@@ -105,9 +107,13 @@ def fetch_patiently() -> None:
     async def patient(self: Fetcher, *args: Any) -> Any:
         begun = time.monotonic()
         found = await fetch(self, *args)
-        if not found and time.monotonic() - begun < AT_ONCE_SECONDS:
+        if found:
+            self.pause = _FIRST_PAUSE
+        elif time.monotonic() - begun < AT_ONCE_SECONDS:
+            pause = getattr(self, "pause", _FIRST_PAUSE)
+            self.pause = min(2 * pause, PATIENCE_SECONDS)
             try:
-                await asyncio.sleep(PATIENCE_SECONDS)
+                await asyncio.sleep(pause)
             except asyncio.CancelledError:
                 return False  # as the original does: a fetcher that closes awaits the task it has cancelled
         return found

@@ -72,9 +72,13 @@ def listen(settings: Settings, port: int, what: str) -> socket.socket:
     """A listening socket on the settings' address. Raises CannotListen."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, port), family=family)
+        listening = socket.create_server((settings.host, port), family=family)
     except OSError as error:
         raise CannotListen(what, settings.host, port, error) from None
+    # Connections inherit it. asyncio sets it only for listeners of its own: with this one each answer on a kept
+    # connection would wait, after its head, for the client's delayed acknowledgement, some 40 ms.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 async def _until_signal(serve: Serve[S], settings: S) -> None:

@@ -1,12 +1,11 @@
 """A step's latencies, losses and costs, and the tables of them. Pure."""
 
 from collections.abc import Sequence
-from math import ceil
 
 import msgspec
 
 from benchmarks.end_to_end.load import Sent
-from benchmarks.figures import markdown
+from benchmarks.figures import markdown, percentile
 from benchmarks.pipeline import Cost
 
 P99_AIM = 2.0  # seconds
@@ -46,11 +45,6 @@ class Step(msgspec.Struct, frozen=True):
             if latencies and percentile(latencies, 0.99) > P99_AIM:
                 return f"p99 to the {name} is over 2 s"
         return ""
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The least value that so large a share of the values does not exceed. Raises IndexError for none."""
-    return sorted(values)[max(0, ceil(len(values) * share) - 1)]
 
 
 def percentiles(latencies: Sequence[float]) -> str:

@@ -17,11 +17,12 @@ import psutil
 from benchmarks.bench import Bench
 from benchmarks.brokers import BROKERS, delete_topics, embedded, mosquitto
 from benchmarks.child import SERVING, Absent, Failed, awaited, ending, serving, started
-from benchmarks.end_to_end.figures import Costs, Step, cost_table, latency_table, percentile
+from benchmarks.end_to_end.figures import Costs, Step, cost_table, latency_table
 from benchmarks.end_to_end.load import Sent
 from benchmarks.end_to_end.plan import Plan
 from benchmarks.end_to_end.probe import GIVE_UP, Seen
 from benchmarks.end_to_end.simple import Stored
+from benchmarks.figures import percentile
 from benchmarks.pipeline import cost, costs, pipeline
 from runtime.kafka import ensure_topics
 from schemas.topics import TOPICS

@@ -29,7 +29,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     api: str = ""
     history: str = ""
     warm: float = 0
-    probes: float = 20
+    probes: float = 10
 
     @property
     def rate(self) -> float:

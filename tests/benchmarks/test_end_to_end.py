@@ -10,9 +10,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.bench import Bench
 from benchmarks.brokers import mosquitto
-from benchmarks.end_to_end.figures import Step, percentile, percentiles, usage
+from benchmarks.end_to_end.figures import Step, percentiles, usage
 from benchmarks.end_to_end.load import Sent, play
 from benchmarks.end_to_end.plan import Plan
+from benchmarks.figures import percentile
 from benchmarks.pipeline import Cost
 from runtime.settings import host_port
 from schemas.frame import Frame

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -52,6 +53,31 @@ async def test_an_idle_consumer_does_not_spin(kafka: str, topic_prefix: str) -> 
     fetch_patiently()
     fetch_patiently()
     assert await idle_fetches(kafka, topic_prefix + "patient") <= most
+
+
+async def test_the_pause_is_short_while_records_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each hop of the embedded pipeline holds a live reading up by half of the longest pause."""
+    pauses: list[float] = []
+    answers = iter([True, False, False, True, False, *[False] * 9])
+
+    async def fetch(*_: Any) -> bool:
+        return next(answers)
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(Fetcher, "_proc_fetch_request", fetch)
+    fetch_patiently()
+    monkeypatch.setattr("runtime.kafka.asyncio.sleep", pause)
+    fetcher: Any = SimpleNamespace()
+    patient: Any = Fetcher._proc_fetch_request
+    for _ in range(14):
+        await patient(fetcher)
+    first, second, again, *longer = pauses
+    assert first == again < second
+    assert first < PATIENCE_SECONDS / 10
+    assert longer == sorted(longer)
+    assert longer[-1] == PATIENCE_SECONDS
 
 
 async def test_a_consumer_that_waits_can_be_stopped(kafka: str, topic_prefix: str) -> None:

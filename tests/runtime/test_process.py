@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from runtime.process import listen
+from runtime.settings import Settings
+from tests.conftest import find_free_port
 from tests.polling import until
 
 ROOT = Path(__file__).parents[2]
@@ -106,3 +109,13 @@ def test_a_password_file_that_others_can_read_is_named(tmp_path: Path) -> None:
     warning, refusal = said.splitlines()
     assert (code, json.loads(warning)["level"], refusal[:8]) == (2, "WARNING", "bluflow:")
     assert "token (INFLUXDB_TOKEN_FILE) has mode 0644" in json.loads(warning)["message"]
+
+
+def test_an_answer_does_not_wait_until_the_client_acknowledged_what_was_sent_before() -> None:
+    """A head and a body are two writes: without this each answer on a kept connection would come 40 ms later."""
+    with (
+        listen(Settings(), find_free_port(), "x") as listening,
+        socket.create_connection(listening.getsockname()),
+        listening.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
