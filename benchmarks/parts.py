@@ -3,6 +3,7 @@
 from types import ModuleType
 
 from benchmarks import state
+from benchmarks.api import part as api
 from benchmarks.bridge import part as bridge
 from benchmarks.decode import part as decode
 from benchmarks.end_to_end import part as end_to_end
@@ -10,5 +11,5 @@ from benchmarks.engine import part as engine
 from benchmarks.recovery import part as recovery
 from benchmarks.sink import part as sink
 
-_ALL = (bridge, decode, engine, sink, state, recovery, end_to_end)
+_ALL = (bridge, decode, engine, sink, state, end_to_end, recovery, api)
 PARTS: dict[str, ModuleType] = {part.NAME: part for part in _ALL}
