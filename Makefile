@@ -53,7 +53,7 @@ check-stack: $(VENV)/.installed .build/stack/.installed
 
 bench: $(VENV)/.installed .build/bench/.installed
 	@bash scripts/kafka.sh
-	@$(BIN)/python -m benchmarks --write
+	@$(BIN)/python -m benchmarks --write --seconds 600
 
 bench-smoke: $(VENV)/.installed .build/bench/.installed
 	@$(BIN)/python -m benchmarks --smoke

@@ -1,4 +1,4 @@
-"""A worker that comes back to tables of many sensors: until it is ready, and until it has folded what came next."""
+"""A worker that comes back to tables of many sensors: until it is ready, and until it has folded what comes then."""
 
 import asyncio
 import time
@@ -32,8 +32,8 @@ _LOOK_EVERY = 0.02
 
 
 class Recovery(NamedTuple):
-    """Seconds from the worker's start until it is ready and until its next reading is there; CPU seconds until ready;
-    resident memory then and after the reading, bytes.
+    """Seconds from the worker's start until it is ready, and until the reading is there of a packet that came then;
+    CPU seconds until ready; resident memory then and after the reading, bytes.
     """
 
     ready: float
@@ -98,12 +98,12 @@ def _restart(folder: Path, broker: str, prefix: str, number: int, seconds: float
     place = folder / f"{prefix}{number}"
     place.mkdir()
     settings = {"BROKER": broker, "BLUFLOW_TOPIC_PREFIX": prefix, "STREAMS_SESSION_SECONDS": "6"}
-    asyncio.run(_advertise(broker, prefix, number))
     began, readings = time.monotonic(), READINGS.full_name(prefix)
     with child("worker", place, settings) as worker:
         process = psutil.Process(worker.process.pid)
         worker.wait_ready(seconds)
         ready, at = time.monotonic() - began, cost(process)
+        asyncio.run(_advertise(broker, prefix, number))
         while count_records(broker, readings, PARTITIONS) <= number:
             if time.monotonic() - began > seconds:
                 raise Failed(f"ready, but nothing folded within {seconds:.0f} s")
