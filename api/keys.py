@@ -4,13 +4,15 @@ A key is 256 random bits, so nobody can guess it from its digest however fast th
 A slow hash is for passwords, which people choose, and would let anyone keep the API busy with bad attempts.
 """
 
+import fcntl
 import hashlib
 import hmac
 import json
 import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -64,21 +66,25 @@ def create(path: Path, name: str, scope: Scope, now: int, expires_at: int | None
     """Add a key to the file, which is made if need be, and give its secret. Raises InvalidApiKeys."""
     if not _NAME.fullmatch(name):
         raise InvalidApiKeys("the name of a key is 1 to 64 of A-Z a-z 0-9 . _ -")
-    keys = read_keys(path) if path.exists() else ()
-    if any(key.name == name for key in keys):
-        raise InvalidApiKeys(f"{path}: there is a key {name} already: bluflow keys revoke {name}, or take another name")
-    secret = PREFIX + secrets.token_urlsafe(32)
-    _write(path, [*keys, ApiKey(name, scope, digest_of(secret), now, expires_at)])
+    with _alone(path):
+        keys = read_keys(path) if path.exists() else ()
+        if any(key.name == name for key in keys):
+            raise InvalidApiKeys(
+                f"{path}: there is a key {name} already: bluflow keys revoke {name}, or take another name"
+            )
+        secret = PREFIX + secrets.token_urlsafe(32)
+        _write(path, [*keys, ApiKey(name, scope, digest_of(secret), now, expires_at)])
     return secret
 
 
 def revoke(path: Path, name: str) -> None:
     """Take a key out of the file. Raises InvalidApiKeys, also if there is none of that name."""
-    keys = read_keys(path)
-    kept = [key for key in keys if key.name != name]
-    if len(kept) == len(keys):
-        raise InvalidApiKeys(f"{path}: no key of that name; `bluflow keys list` shows them")
-    _write(path, kept)
+    with _alone(path):
+        keys = read_keys(path)
+        kept = [key for key in keys if key.name != name]
+        if len(kept) == len(keys):
+            raise InvalidApiKeys(f"{path}: no key of that name; `bluflow keys list` shows them")
+        _write(path, kept)
 
 
 def read_keys(path: Path) -> tuple[ApiKey, ...]:
@@ -104,6 +110,18 @@ def _is_sound(key: ApiKey) -> bool:
         and isinstance(key.created_at, int)
         and isinstance(key.expires_at, int | None)
     )
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """No other command changes the keys meanwhile: it would bring back what this one revoked."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)  # the file itself is replaced by each change
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _write(path: Path, keys: Sequence[ApiKey]) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import re
 import stat
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -171,3 +172,11 @@ def test_what_is_open_says_nothing_of_the_house() -> None:
     assert [needed("GET", path) for path in open_paths] == [None] * 5
     assert needed("GET", "/anything/else") == "read"
     assert needed("DELETE", "/health/ready") == "write"
+
+
+def test_keys_made_at_the_same_time_are_all_there(tmp_path: Path) -> None:
+    """A revocation that another command overwrites would leave its key valid."""
+    path, names = tmp_path / "keys.json", {f"k{number}" for number in range(16)}
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda name: create(path, name, "read", 1), names))
+    assert {key.name for key in read_keys(path)} == names
