@@ -16,6 +16,7 @@ from pathlib import Path
 import yaml
 
 from runtime.settings import Settings, SettingsError
+from runtime.watched_file import WatchedFile
 from runtime.yaml_nodes import Wrong, compose, is_empty, is_open, number, pairs, scalar, shown, text_of
 from schemas.address import normalise_mac
 from schemas.freshness import INTERVAL_MS
@@ -35,38 +36,20 @@ class InvalidSensors(SettingsError):
     """A file that cannot be used: one line, `file:line: what of which sensor: why`."""
 
 
-class SensorsFile:
-    """The registry of a file that an operator may edit while we run. `registry` is replaced, never changed in place."""
+class SensorsFile(WatchedFile[Registry]):
+    """The registry of a file that an operator may edit while we run."""
 
     def __init__(self, path: Path, *, required: bool) -> None:
-        """Read the file. Raises InvalidSensors: a bad file at the start is an error, later it is a line in the log.
+        """Read the file. Raises InvalidSensors.
 
         A file that is not there is an empty registry, unless it is `required`.
         """
-        self.path = path
-        self._seen = self._stamp()
-        self.registry = Registry() if self._seen is None and not required else read_sensors(path)
+        super().__init__(path, read_sensors, InvalidSensors, None if required else Registry())
 
-    def refresh(self) -> str | None:
-        """Read the file again if it has changed. Gives an error's line, once; the registry held before then stays."""
-        stamp = self._stamp()
-        if stamp == self._seen:
-            return None
-        self._seen = stamp
-        try:
-            self.registry = read_sensors(self.path)
-        except InvalidSensors as error:
-            return str(error)
-        return None
-
-    def _stamp(self) -> tuple[int, int, int] | None:
-        try:
-            stat = self.path.stat()
-        except FileNotFoundError:
-            return None
-        except OSError:
-            return (0, 0, 0)  # it is there and we may not look: reading it says why
-        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+    @property
+    def registry(self) -> Registry:
+        """As the file last said."""
+        return self.content
 
 
 def open_sensors(settings: Settings) -> SensorsFile:

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from runtime.settings import SettingsError
+from runtime.watched_file import WatchedFile
 from schemas.address import normalise_mac
 
 _KEY_BYTES = 16
@@ -63,30 +64,14 @@ def _entries(path: Path, text: str) -> list[tuple[str, str]]:
     return entries
 
 
-class KeyFile:
-    """The keys of a file that an operator may edit while we run. `keys` is replaced, never changed in place."""
+class KeyFile(WatchedFile[dict[str, bytes]]):
+    """The keys of a file that an operator may edit while we run."""
 
     def __init__(self, path: Path) -> None:
-        """Read the file. Raises InvalidKeys: a bad file at the start is an error, later it is a warning."""
-        self.path = path
-        self._seen = self._stamp()
-        self.keys = load_keys(path)
+        """Read the file. Raises InvalidKeys."""
+        super().__init__(path, load_keys, InvalidKeys)
 
-    def refresh(self) -> str | None:
-        """Read the file again if it has changed. Gives an error's text, once; the keys held before then stay."""
-        stamp = self._stamp()
-        if stamp == self._seen:
-            return None
-        self._seen = stamp
-        try:
-            self.keys = load_keys(self.path)
-        except InvalidKeys as error:
-            return str(error)
-        return None
-
-    def _stamp(self) -> tuple[int, int] | None:
-        try:
-            stat = self.path.stat()
-        except OSError:
-            return None
-        return stat.st_mtime_ns, stat.st_size
+    @property
+    def keys(self) -> dict[str, bytes]:
+        """As the file last said."""
+        return self.content
