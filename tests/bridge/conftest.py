@@ -30,6 +30,16 @@ from schemas.topics import DEAD_LETTERS, RAW_FRAMES, TOPICS
 MOSQUITTO = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
 
+def mosquitto_program() -> str:
+    """Its path. Where there is none the test is skipped, or fails where we decide what is installed."""
+    if MOSQUITTO is None:
+        missing = "no mosquitto on this machine; Debian: apt install mosquitto"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return MOSQUITTO
+
+
 async def until(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
     """Wait for `condition()` to be true and return it; fails the test when it does not become so."""
     deadline = time.monotonic() + seconds
@@ -71,11 +81,7 @@ def mqtt_broker(kind: str, folder: Path, port: int, *, login: tuple[str, str] | 
         user, password = login or (None, None)
         config.write_text(mqtt_config("127.0.0.1", port, user=user, password=password))
         return Broker(mqtt_command(config), port, folder / "mqtt.log")
-    if MOSQUITTO is None:
-        missing = "no mosquitto on this machine; Debian: apt install mosquitto"
-        if os.environ.get("CI"):
-            pytest.fail(missing)  # where we decide what is installed, nothing is left out
-        pytest.skip(missing)
+    mosquitto = mosquitto_program()
     access = "allow_anonymous true"
     if login:
         passwords = folder / "passwords"
@@ -83,7 +89,7 @@ def mqtt_broker(kind: str, folder: Path, port: int, *, login: tuple[str, str] | 
         subprocess.run(["mosquitto_passwd", "-b", str(passwords), *login], check=True)
         access = f"allow_anonymous false\npassword_file {passwords}"
     config.write_text(f"listener {port} 127.0.0.1\n{access}\nmax_queued_messages 0\nuser root\n")
-    return Broker([MOSQUITTO, "-c", str(config)], port, folder / "mqtt.log")
+    return Broker([mosquitto, "-c", str(config)], port, folder / "mqtt.log")
 
 
 @pytest.fixture(scope="session")

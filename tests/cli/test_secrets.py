@@ -15,7 +15,7 @@ import yaml
 from cli.certificates import AUTHORITY_DAYS, Pair, authority, ends, server
 from cli.mosquitto_users import users_in
 from cli.secret_folder import OWN_USERS, SERVERS
-from tests.bridge.conftest import MOSQUITTO
+from tests.bridge.conftest import mosquitto_program
 from tests.cli.processes import ROOT, bluflow
 
 
@@ -86,8 +86,8 @@ def test_gateways_come_from_a_file_and_later_ones_by_their_own_command(tmp_path:
     assert (tmp_path / "secrets/gateways/pro2-c").read_text().strip() not in done.stdout
 
 
-@pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto on this machine")
 def test_mosquitto_s_own_tool_takes_the_password_file(made: Path, tmp_path: Path) -> None:
+    mosquitto_program()
     copy = tmp_path / "passwd"
     copy.write_text((made / "secrets" / "mosquitto.passwd").read_text())
     subprocess.run(["mosquitto_passwd", "-D", str(copy), "bridge"], check=True, capture_output=True)
