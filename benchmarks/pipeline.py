@@ -90,7 +90,9 @@ def costs() -> dict[str, Cost]:
     found = {}
     for process in psutil.Process().children():
         try:
-            found[_word(process.cmdline())] = cost(process)
+            word = _word(process.cmdline())
+            if word != "proxy":  # the fault suite's, before Kafka: nobody goes through it here
+                found[word] = cost(process)
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
     return found
