@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import get_args
 
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from api.exposition import Rows
 from api.live import Live, Standing
 from api.times import Clock
 from api.views.sensor import number
@@ -47,7 +48,7 @@ class _Sensors:
     """The families of the sensors' metrics, filled sensor by sensor."""
 
     def __init__(self) -> None:
-        self._values = {name: GaugeMetricFamily(*text, labels=["sensor_id"]) for name, text in _VALUES.items()}
+        self._values = {name: Rows(*text, ["sensor_id"]) for name, text in _VALUES.items()}
         self._last_seen = _gauge("last_seen", "When a live packet of the sensor last arrived, in unix seconds")
         self._freshness = _gauge(
             "freshness", "1 for what the sensor is: fresh, late, stale or lost; 0 for the others", "freshness"
@@ -61,12 +62,12 @@ class _Sensors:
         self._rssi = _gauge("rssi_dbm", "How loud a gateway heard the sensor lately, in dBm", "gateway")
         self._packet_id = _gauge("packet_id", "Newest packet id, which wraps at 256")
         self._readings = _gauge("readings", "Readings so far")
-        self._info = InfoMetricFamily("shelly_sensor", "Name and location of a sensor", labels=["sensor_id"])
+        self._info = _gauge("info", "Name and location of a sensor", "name", "location")
 
     def add(self, standing: Standing, id: str) -> None:
         """Everything that is to be said of one sensor."""
         entry, verdict, latest = standing.registry.entry(id), standing.verdict(id), standing.live.sensors.get(id)
-        self._info.add_metric([id], {"name": entry.name or "", "location": entry.location_at(standing.now)})
+        self._info.add_metric([id, entry.name or "", entry.location_at(standing.now)], 1)
         for one in get_args(Freshness):
             self._freshness.add_metric([id, one], one == verdict.freshness)
         if verdict.freshness != "fresh":
@@ -103,8 +104,8 @@ class _Sensors:
         yield from (self._rssi, self._packet_id, self._readings, self._info)
 
 
-def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"shelly_sensor_{name}", text, labels=["sensor_id", *labels])
+def _gauge(name: str, text: str, *labels: str) -> Rows:
+    return Rows(f"shelly_sensor_{name}", text, ["sensor_id", *labels])
 
 
 def _gateways(standing: Standing) -> Iterator[Metric]:

@@ -2,8 +2,9 @@
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
+from api.exposition import page
 from api.problems import described
 from api.services import Use
 
@@ -25,4 +26,4 @@ router = APIRouter(tags=["metrics"])
 )
 def get_metrics(services: Use) -> Response:
     """Built at the scrape: the values of a sensor that is stale or lost are absent, its last-seen stays."""
-    return Response(generate_latest(services.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    return Response(page(services.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -2,8 +2,10 @@
 
 import httpx
 import pytest
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.exposition import page
 from api.metrics import Metrics
 from api.services import Services
 from schemas.reading import Reception
@@ -147,6 +149,22 @@ async def test_who_heard_it_long_ago_does_not_hear_it(client: httpx.AsyncClient,
     receptions = {GATEWAY: Reception(-66, NOW, 3), "attic": Reception(-90, NOW - 11 * MINUTE, 1)}
     services.live.sensors.apply(SENSOR, latest(receptions=receptions))
     assert labelled((await client.get("/metrics")).text, "shelly_sensor_rssi_dbm") == {(GATEWAY,): -66}
+
+
+async def test_the_page_is_what_prometheus_client_would_write(services: Services) -> None:
+    name = 'a "b" \\ c}, d'
+    register(services, f"  {SENSOR}: {{name: '{name}', location: '{name}', limits: {{temperature: [2, 8]}}}}\n")
+    services.live.sensors.apply(SENSOR, latest(values={"temperature": 1e17, "humidity": 0, "battery": 3}))
+    services.live.sensors.apply(OTHER, latest(OTHER, seen=NOW - 6 * MINUTE))
+    services.live.gateways.apply(GATEWAY, gateway(online=True))
+    services.metrics.requests.labels('a "route"', "GET", "200").inc()
+
+    def lines(text: bytes) -> list[bytes]:
+        return sorted(line for line in text.splitlines() if b"process_" not in line)
+
+    registry = services.metrics.registry
+    assert lines(page(registry)) == lines(generate_latest(registry))
+    assert name.replace("\\", "\\\\").replace('"', '\\"').encode() in page(registry)
 
 
 async def test_gateways(client: httpx.AsyncClient, services: Services) -> None:
