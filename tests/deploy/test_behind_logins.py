@@ -1,5 +1,6 @@
 """The whole pipeline as the hardened stack runs it: a login and TLS at mosquitto, Kafka and InfluxDB."""
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -127,6 +128,7 @@ async def test_kafka_refuses_who_does_not_log_in_or_speaks_plain_text(
 async def test_kafka_refuses_a_wrong_password(
     secured: SecuredKafka, settings: Set, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.ERROR, "aiokafka")  # a command tested before in this process may have hushed it
     (tmp_path / "wrong").write_text("wrong")
     settings(secured.login() | {"KAFKA_PASSWORD_FILE": str(tmp_path / "wrong")})
     with pytest.raises(KafkaError):
