@@ -214,11 +214,14 @@ class BatchConsumer(driver.Consumer):
     async def _hand_out(self, records: Any, active: Any, generation: int, stopping: Any) -> None:
         for raw_tp, found in records.items():
             tp = TP(raw_tp.topic, raw_tp.partition)
-            if stopping() or not (active is None or tp in active or tp in self._buffered_partitions):
+            if stopping():
                 continue
             source = self._is_source(tp)
-            if source and not self.app.tables.actives_ready:
-                self.held_back += len(found)  # Faust resumes sources before it has sought: these come again
+            paused = not (active is None or tp in active or tp in self._buffered_partitions)
+            # Faust polls before it says that the tables are there, before it has sought and after
+            if paused or (source and not self.app.tables.actives_ready):
+                self.held_back += len(found)
+                await self._give_back({raw_tp: found})
                 continue
             expected = self._read_offset[tp]
             if source and expected and found[0].offset < expected:

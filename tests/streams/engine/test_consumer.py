@@ -101,13 +101,23 @@ def test_faust_decodes_no_batch(consumer: BatchConsumer) -> None:
     assert schema.loads_value(consumer.app, message, serializer="json") == b"2"
 
 
-async def test_nothing_is_handed_out_before_the_tables_are_recovered(desk: Desk) -> None:
-    """Faust resumes the sources before it has sought: these records come again."""
+def offsets_of(given_back: list[Any]) -> list[list[int]]:
+    return [[record.offset for record in records] for fetched in given_back for records in fetched.values()]
+
+
+async def test_what_comes_before_the_tables_are_recovered_is_fetched_again(desk: Desk) -> None:
+    """Faust polls again before it says that it is ready: a quiet sensor's only record must not wait for its next."""
     desk.consumer.app.tables.actives_ready = False
     assert await desk.hand_out(0, 1) == []
-    assert desk.consumer.held_back == 2
+    assert (desk.consumer.held_back, offsets_of(desk.given_back)) == (2, [[0, 1]])
     desk.consumer.app.tables.actives_ready = True
     assert await desk.hand_out(0, 1) == [[0, 1]]
+
+
+async def test_what_a_partition_brought_that_was_paused_meanwhile_is_fetched_again(desk: Desk) -> None:
+    found = {TopicPartition(*PLACE): [record(0), record(1)]}
+    await desk.consumer._hand_out(found, {OTHER}, 1, lambda: False)
+    assert (desk.handed, offsets_of(desk.given_back)) == ([], [[0, 1]])
 
 
 async def test_a_gap_is_fetched_again_once_and_is_gone_from_the_log_if_it_is_still_there(desk: Desk) -> None:
