@@ -23,6 +23,7 @@ from streams.engine.lease import Lease
 from streams.engine.tails import Mark, lost_tails
 
 MAX_BATCH = 5_000
+NOTHING_WANTED_SECONDS = 0.02
 
 
 class BatchSchema(Schema):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -175,9 +176,19 @@ class BatchConsumer(driver.Consumer):
         return bool(self.app.topics.acks_enabled_for(tp.topic))
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109  # as Faust has it
+        wanted = set(active_partitions or ())
         for topic, alignment in self._alignments.items():
-            active_partitions = (active_partitions or set()) - alignment.ahead(self._positions(topic), self._ends)
-        return await super()._getmany(active_partitions, timeout)
+            wanted -= alignment.ahead(self._positions(topic), self._ends)
+        if not self.app.tables.actives_ready:  # Faust resumes the sources before it has sought
+            wanted -= {tp for tp in wanted if self._is_source(tp)}
+        if not wanted:
+            await asyncio.sleep(NOTHING_WANTED_SECONDS)
+            return {}  # the client takes no partition to mean all
+        return await super()._getmany(wanted, timeout)
+
+    async def _seek(self, partition: TP, offset: int) -> None:
+        """Within the client's thread. Faust does it from its own, and a fetch that is under way dies of it."""
+        await self._thread.call_thread(self._thread._ensure_consumer().seek, partition, offset)
 
     def _positions(self, topic: str) -> dict[TP, int]:
         """Next offset to be read in each partition of a source."""
@@ -218,7 +229,6 @@ class BatchConsumer(driver.Consumer):
                 continue
             source = self._is_source(tp)
             paused = not (active is None or tp in active or tp in self._buffered_partitions)
-            # Faust polls before it says that the tables are there, before it has sought and after
             if paused or (source and not self.app.tables.actives_ready):
                 self.held_back += len(found)
                 await self._give_back({raw_tp: found})

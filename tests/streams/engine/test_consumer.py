@@ -167,7 +167,9 @@ async def test_a_poll_is_handed_out_as_far_as_the_others_have_come(desk: Desk) -
     assert desk.sought == [(PLACE, 3)]
 
 
-async def test_partitions_that_are_ahead_are_not_fetched(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[set[TP]]:
+    """What the client is asked for."""
     asked = []
 
     async def getmany(self: Any, active: set[TP], timeout: float) -> dict[Any, Any]:  # noqa: ASYNC109  # as Faust's
@@ -175,6 +177,39 @@ async def test_partitions_that_are_ahead_are_not_fetched(desk: Desk, monkeypatch
         return {}
 
     monkeypatch.setattr(driver.Consumer, "_getmany", getmany, raising=False)
+    return asked
+
+
+async def test_sources_are_not_fetched_before_the_tables_are_recovered(
+    desk: Desk, asked: list[set[TP]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faust resumes them before it has sought; what is fetched then would be given back, again and again."""
+    monkeypatch.setattr(desk.consumer, "_is_source", lambda place: place == PLACE)
+    desk.consumer.app.tables.actives_ready = False
+    await desk.consumer._getmany({PLACE, OTHER}, 1.0)
+    assert await desk.consumer._getmany({PLACE}, 1.0) == {}
+    assert asked == [{OTHER}], "an empty set would mean all of them"
+    desk.consumer.app.tables.actives_ready = True
+    await desk.consumer._getmany({PLACE}, 1.0)
+    assert asked == [{OTHER}, {PLACE}]
+
+
+async def test_a_seek_is_done_in_the_clients_own_thread(consumer: BatchConsumer) -> None:
+    """From another one it takes away what a fetch under way is about to read: KeyError, and the worker ends."""
+    called: list[Any] = []
+
+    async def call_thread(*call: Any) -> None:
+        called.append(call)
+
+    client = SimpleNamespace(seek=lambda *_: called.append("in Faust's thread"))
+    consumer._thread = SimpleNamespace(  # type: ignore[assignment]  # connected to nothing
+        call_thread=call_thread, _ensure_consumer=lambda: client, seek=client.seek
+    )
+    await consumer.seek(PLACE, 7)
+    assert called == [(client.seek, PLACE, 7)]
+
+
+async def test_partitions_that_are_ahead_are_not_fetched(desk: Desk, asked: list[set[TP]]) -> None:
     alignment = Alignment(lambda record: record.offset * WINDOW_MS, lambda: 0.0)
     desk.consumer._alignments = {"in": alignment}
     desk.consumer._cursor = {PLACE: 0, OTHER: 0}

@@ -168,6 +168,16 @@ def partitions_that_are_ahead_are_fetched() -> None:
     inherit(BatchConsumer, "_getmany")
 
 
+@cure("consumer", "test_consumer.py::test_a_seek_is_done_in_the_clients_own_thread")
+def a_seek_is_done_at_once() -> None:
+    inherit(BatchConsumer, "_seek")
+
+
+@cure("consumer", "test_consumer.py::test_sources_are_not_fetched_before_the_tables_are_recovered")
+def sources_are_fetched_too_early() -> None:
+    inherit(BatchConsumer, "_getmany")
+
+
 @cure("consumer", "test_fetches.py::test_the_first_fetch_after_a_rebalance_is_handed_out", STALE)
 def the_generation_is_taken_before_the_flow() -> None:
     whole = BatchConsumer._wait_next_records
