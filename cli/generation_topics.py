@@ -58,7 +58,7 @@ async def create_topics(
 
 
 def groups_of(prefix: str, generation: str, there: Iterable[str] = ()) -> list[str]:
-    """The consumer groups that a generation has of its own. `there`: groups, from which come those of further stores."""
+    """The consumer groups that a generation has of its own. Those of further stores are among `there`."""
     sinks = [sink_group(prefix, name, topic, generation) for name, topic in SINKS.items()]
     for each, (name, topic) in product(there, SINKS.items()):
         second = each.removeprefix(f"{prefix}sink-{name}-").removesuffix(f".{generation}")

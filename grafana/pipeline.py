@@ -166,7 +166,9 @@ def _health(built: Dashboard) -> Dashboard:
             panels.series(
                 "Redpanda: copies",
                 units.Short,
-                metric("max(redpanda_cluster_unavailable_partitions)", "partitions without a leader").ref_id("leaderless"),
+                metric("max(redpanda_cluster_unavailable_partitions)", "partitions without a leader").ref_id(
+                    "leaderless"
+                ),
                 metric("sum(redpanda_kafka_under_replicated_replicas)", "copies that lag behind").ref_id("behind"),
                 about="All is well at zero. Copies are behind while a node is away or catches up.",
             )

@@ -98,9 +98,7 @@ def secured(stack_secrets: SecretFolder, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="package")
-def https(
-    stack_secrets: SecretFolder, influx: Influx, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+def https(stack_secrets: SecretFolder, influx: Influx, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """InfluxDB's address over TLS: haproxy shows the stack's certificate before the server that 1.6 is."""
     port, folder, own = find_free_port(), tmp_path_factory.mktemp("https"), stack_secrets.folder
     pem = folder / "influxdb.pem"

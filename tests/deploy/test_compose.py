@@ -125,9 +125,8 @@ def test_only_commands_may_write_among_the_secrets(stack: Any) -> None:
         if source.startswith("./secrets")
     }
     apis = {"default": {"api"}, "ha": {"api", "api-b"}, "poc": set[str]()}[stack["combination"]]
-    assert seen == {"secrets": ("./secrets", False), "keys": ("./secrets/keys", False)} | {
-        name: ("./secrets/keys", True) for name in apis
-    }
+    commands = {"secrets": ("./secrets", False), "keys": ("./secrets/keys", False)}
+    assert seen == commands | dict.fromkeys(apis, ("./secrets/keys", True))
 
 
 def test_the_api_asks_for_keys_but_in_the_proof_of_concept(stack: Any) -> None:
@@ -143,7 +142,7 @@ def test_the_api_asks_for_keys_but_in_the_proof_of_concept(stack: Any) -> None:
 def test_prometheus_has_the_key_that_its_configuration_names(stack: Any) -> None:
     [path] = re.findall(r"credentials_file: (\S+?)}", (ROOT / "prometheus" / "prometheus.yml").read_text())
     prometheus = stack["services"]["prometheus"]
-    there = {f"/run/secrets/{secret}" for secret in prometheus["secrets"]}
+    there = {f"/run/secrets/{secret}" for secret in prometheus.get("secrets", [])}
     for volume in volumes(prometheus):
         if not volume.is_named:
             there |= {f"{volume.target}/{file.name}" for file in (ROOT / volume.source).iterdir()}

@@ -1,4 +1,4 @@
-"""Every hop of the hardened stack, tried without credentials, and with them: else a wrong port would pass for a refusal.
+"""Every hop of the hardened stack, without credentials and with them: else a wrong port would pass for a refusal.
 
 Real are mosquitto with the repository's files, Apache Kafka (where the stack has Redpanda) with the login that the
 clients use, and the API as the compose file starts it. InfluxDB 1.6.7 knows no tokens: its refusal is the shim's.
@@ -6,6 +6,7 @@ Grafana could not be had: of it, and of what asks nobody for anything, the compo
 """
 
 import re
+import ssl
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -81,7 +82,7 @@ def parts(
 
 
 def _here(text: str, places: dict[str, str]) -> str:
-    """A value of the compose file, its paths in the container exchanged for ours and its variables for their defaults."""
+    """A value of the compose file, with our paths for those of the container, and each variable's default."""
     text = re.sub(r"\$\{\w+:-(.*?)\}", r"\1", text)
     for there, here in places.items():
         text = re.sub(rf"^{there}(?=/)", here, text)
@@ -131,15 +132,15 @@ async def _kafka(parts: Parts, patch: pytest.MonkeyPatch, missing: dict[str, str
 
 
 async def influxdb_token(parts: Parts, known: bool, patch: pytest.MonkeyPatch) -> str:
-    headers = {"Authorization": f"Token {parts.token_file.read_text().strip()}"} if known else {}
-    async with httpx.AsyncClient(verify=str(parts.mosquitto.ca)) as client:
-        answer = await client.get(f"{parts.influxdb}/query", params={"q": "SHOW DATABASES"}, headers=headers)
+    asked = {"params": {"q": "SHOW DATABASES"}, "headers": _token(parts) if known else {}}
+    async with httpx.AsyncClient(verify=ssl.create_default_context(cafile=parts.mosquitto.ca)) as client:
+        answer = await client.get(f"{parts.influxdb}/query", **asked)
     return IN if answer.status_code == 200 else str(answer.status_code)
 
 
 async def influxdb_tls(parts: Parts, known: bool, patch: pytest.MonkeyPatch) -> str:
     url = parts.influxdb if known else parts.influxdb.replace("https:", "http:")
-    async with httpx.AsyncClient(verify=str(parts.mosquitto.ca)) as client:
+    async with httpx.AsyncClient(verify=ssl.create_default_context(cafile=parts.mosquitto.ca)) as client:
         try:
             return IN if (await client.get(f"{url}/ping", headers=_token(parts))).is_success else "no answer"
         except httpx.TransportError as error:
@@ -178,9 +179,7 @@ HOPS: dict[str, tuple[Known, str]] = {
 
 
 @pytest.mark.parametrize("hop", HOPS)
-async def test_no_hop_lets_in_who_has_no_credentials(
-    parts: Parts, hop: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_hop_lets_in_who_has_no_credentials(parts: Parts, hop: str, monkeypatch: pytest.MonkeyPatch) -> None:
     attempt, refusal = HOPS[hop]
     assert await attempt(parts, True, monkeypatch) == IN
     assert re.fullmatch(refusal, await attempt(parts, False, monkeypatch))
