@@ -132,9 +132,9 @@ async def _kafka(parts: Parts, patch: pytest.MonkeyPatch, missing: dict[str, str
 
 
 async def influxdb_token(parts: Parts, known: bool, patch: pytest.MonkeyPatch) -> str:
-    asked = {"params": {"q": "SHOW DATABASES"}, "headers": _token(parts) if known else {}}
+    headers = _token(parts) if known else {}
     async with httpx.AsyncClient(verify=ssl.create_default_context(cafile=parts.mosquitto.ca)) as client:
-        answer = await client.get(f"{parts.influxdb}/query", **asked)
+        answer = await client.get(f"{parts.influxdb}/query", params={"q": "SHOW DATABASES"}, headers=headers)
     return IN if answer.status_code == 200 else str(answer.status_code)
 
 
