@@ -109,14 +109,13 @@ def drop(
     """Delete the topics and consumer groups of a generation that is not live and that nobody works for."""
     import sys
 
-    from cli.generation_topics import drop_topics, groups_of
+    from cli.generation_topics import drop_topics
     from cli.unusable import Unusable
 
     settings, named = _settings(own_broker=True), _named(name)
     if named == settings.generation:
         raise Unusable(f"{name} is the live generation: it stays")
-    topics = _run(settings, lambda found: drop_topics(found, named, dry=True))
-    groups = groups_of(settings.topic_prefix, named)
+    topics, groups = _run(settings, lambda found: drop_topics(found, named, dry=True))
     typer.echo("\n".join([*(f"topic {each}" for each in topics), *(f"group {each}" for each in groups)]))
     if dry_run:
         return

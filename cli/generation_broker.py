@@ -43,6 +43,10 @@ class GenerationBroker:
         described = await self._admin.describe_topics(names) if names else []
         return {topic["topic"]: len(topic["partitions"]) for topic in described}
 
+    async def groups(self) -> list[str]:
+        """Every consumer group that the broker knows."""
+        return sorted(name for name, *_ in await self._admin.list_consumer_groups())
+
     async def begins(self, topic: str, partitions: int) -> Offsets:
         """The first offset of every partition."""
         return dict(await self._consumer.beginning_offsets(_places(topic, partitions)))

@@ -66,7 +66,7 @@ class Switched(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """From the generation `old` to `new`. Unless `write`, it only counts."""
+    """From the generation `old` to `new`. Unless `write`, it only counts. `group`: whose sinks, as SINKS_GROUP says."""
 
     generations: Generations
     old: str
@@ -75,6 +75,7 @@ class Switch:
     writer: HistoryWriter
     write: bool = True
     patience: float = FOLDED_WITHIN
+    group: str = ""
 
     async def run(self, session_seconds: float) -> Switched:
         """Do it. `session_seconds`: after so long a sink that was stopped is gone from its group.
@@ -206,7 +207,7 @@ class Switch:
         return AggregatesTarget(self.writer)
 
     def _group(self, sink: str, generation: str) -> str:
-        return sink_group(self.generations.prefix, sink, SINKS[sink], generation)
+        return sink_group(self.generations.prefix, sink, SINKS[sink], generation, self.group)
 
 
 async def _readable(
@@ -237,7 +238,8 @@ async def switch(generations: Generations, old: str, new: str, *, write: bool) -
         raise SettingsError(str(error)) from None
     try:
         await writer.check(aggregates=True)
-        return await Switch(generations, old, new, held, writer, write).run(settings.session_seconds + _SLOWER)
+        switching = Switch(generations, old, new, held, writer, write, group=settings.group)
+        return await switching.run(settings.session_seconds + _SLOWER)
     finally:
         await held.close()
         await writer.close()

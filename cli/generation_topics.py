@@ -1,6 +1,9 @@
 """The topics and groups of a generation: made, and deleted."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import product
 
 from cli.generation_status import SINKS, Generations, shown
 from cli.settings import RunSettings
@@ -16,6 +19,8 @@ from schemas.topics import (
     sink_group,
     worker_group,
 )
+
+_is_second = re.compile(r"[a-z0-9-]{1,20}").fullmatch  # as SINKS_GROUP may be
 
 
 def topics_with(partitions: int, raw_partitions: int) -> list[Topic]:
@@ -52,20 +57,24 @@ async def create_topics(
     )
 
 
-def groups_of(prefix: str, generation: str) -> list[str]:
-    """The consumer groups that a generation has of its own."""
+def groups_of(prefix: str, generation: str, there: Iterable[str] = ()) -> list[str]:
+    """The consumer groups that a generation has of its own. Those of further stores are among `there`."""
     sinks = [sink_group(prefix, name, topic, generation) for name, topic in SINKS.items()]
+    for each, (name, topic) in product(there, SINKS.items()):
+        second = each.removeprefix(f"{prefix}sink-{name}-").removesuffix(f".{generation}")
+        if _is_second(second) and each == sink_group(prefix, name, topic, generation, second):
+            sinks.append(each)
     return [worker_group(prefix, generation), *sinks]
 
 
-async def drop_topics(found: Generations, generation: str, *, dry: bool) -> list[str]:
-    """Delete its topics and groups, unless `dry`; the topics. Raises Unusable if there are none or somebody works."""
+async def drop_topics(found: Generations, generation: str, *, dry: bool) -> tuple[list[str], list[str]]:
+    """Delete its topics and groups, unless `dry`; both. Raises Unusable if there are none or somebody works."""
     topics = sorted(found.found.get(generation, ()))
     if not topics:
         raise Unusable(f"there is no generation {shown(generation)} on {found.broker.address}")
-    groups = groups_of(found.prefix, generation)
+    groups = groups_of(found.prefix, generation, await found.broker.groups())
     await found.broker.until_empty(groups, 0)
     if not dry:
         # the groups too: one of this name that is made again must not begin where this one ended
         await found.broker.delete(topics, groups)
-    return topics
+    return topics, groups

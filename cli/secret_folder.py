@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
+from api.keys import ApiKey, Scope, create, read_keys, revoke
+from api.times import system_clock
 from cli.certificates import Pair, authority, ends, server, today
 from cli.mosquitto_users import is_user, password_line, users_in
 from cli.unusable import Unusable
@@ -23,6 +25,9 @@ PASSWORDS = (
     "influxdb-admin-token",
     "grafana-admin-password",
 )
+# Keys of the API by whose they are. Each is in `api-key-<name>`; the API mounts KEYS and sees their digests alone.
+API_KEYS: dict[str, Scope] = {"page": "read", "prometheus": "metrics"}
+KEYS = "keys/api-keys.json"
 SERVERS = {
     "mosquitto": ("mosquitto", "mosquitto-b", "mqtt-proxy"),
     "redpanda": ("redpanda", "redpanda-1", "redpanda-2"),
@@ -48,6 +53,8 @@ class SecretFolder:
         self._certificates([*hosts])
         for user in OWN_USERS:
             self._user(user, f"mqtt-{user}")
+        for name, scope in API_KEYS.items():
+            self._api_key(name, scope)
         for name in wanted:
             self.add_gateway(name)
 
@@ -75,6 +82,31 @@ class SecretFolder:
             if end < today() + _SOON:
                 lines.append(f"{name}.crt ends on {end:%Y-%m-%d}: take it and {name}.key away, run this again, restart")
         return lines
+
+    def unknown_keys(self) -> list[str]:
+        """A line for each key of the API that its file does not know: a revoked one is not let in again."""
+        known = {key.name for key in self._known_keys()}
+        return [
+            f"api-key-{name} is not in {KEYS}, so the API refuses it: take it away, run this again, restart"
+            for name in API_KEYS
+            if name not in known
+        ]
+
+    def _api_key(self, name: str, scope: Scope) -> None:
+        """A key whose file is gone is made anew: nobody else can know it."""
+        if (self.folder / f"api-key-{name}").exists():
+            return
+        self._open_folder("keys")
+        path = self.folder / KEYS
+        if not path.exists():
+            self.made.append(KEYS)
+        elif name in [key.name for key in self._known_keys()]:
+            revoke(path, name)
+        self._write(f"api-key-{name}", create(path, name, scope, system_clock()) + "\n")
+
+    def _known_keys(self) -> tuple[ApiKey, ...]:
+        path = self.folder / KEYS
+        return read_keys(path) if path.exists() else ()
 
     def _certificates(self, hosts: list[str]) -> None:
         if self._lacks_pair("ca"):

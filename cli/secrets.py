@@ -63,7 +63,7 @@ def _tell(made: "SecretFolder") -> None:
     typer.echo(f"{made.folder}: {f'made {len(made.made)} files' if made.made else 'nothing was missing'}")
     for name in sorted(made.made):
         typer.echo(f"  {name}")
-    for line in made.ending():
+    for line in [*made.ending(), *made.unknown_keys()]:
         typer.echo(line)
 
 

@@ -164,6 +164,17 @@ def _health(built: Dashboard) -> Dashboard:
         .with_panel(panels.series("Redpanda: disk left", units.PercentUnit, metric(disk, "{{instance}}")))
         .with_panel(
             panels.series(
+                "Redpanda: copies",
+                units.Short,
+                metric("max(redpanda_cluster_unavailable_partitions)", "partitions without a leader").ref_id(
+                    "leaderless"
+                ),
+                metric("sum(redpanda_kafka_under_replicated_replicas)", "copies that lag behind").ref_id("behind"),
+                about="All is well at zero. Copies are behind while a node is away or catches up.",
+            )
+        )
+        .with_panel(
+            panels.series(
                 "API requests",
                 units.RequestsPerSecond,
                 metric("sum by (status) (rate(bluflow_api_requests_total[$__rate_interval]))", "{{status}}"),

@@ -14,9 +14,9 @@ echo "compose files: the compose specification's schema"
 
 echo "compose files: references and variables, by docker-compose"
 for file in "$made"/*.yml; do
-    # Debian's docker-compose does not know the project's name
-    sed '/^name:/d' "$file" >"$made/nameless"
-    docker-compose --project-directory . -f "$made/nameless" --profile simulate --profile setup config -q
+    # Debian's docker-compose knows neither the project's name nor create_host_path
+    sed '/^name:/d; /^ *bind:$/d; /create_host_path:/d' "$file" >"$made/older"
+    docker-compose --project-directory . -f "$made/older" --profile simulate --profile setup config -q
 done
 
 echo "Dockerfile: hadolint"

@@ -37,6 +37,10 @@ class Stack:
         self.kafka = f"127.0.0.1:{ports['RUN_KAFKA_PORT']}"
         self.api = httpx.Client(base_url=f"http://127.0.0.1:{ports['API_PORT']}", timeout=5)
 
+    def sign_in(self, key: str) -> None:
+        """Ask with that key from now on."""
+        self.api.headers["Authorization"] = f"Bearer {key}"
+
     def get(self, path: str) -> httpx.Response | None:
         """The API's answer; None while it is away."""
         try:

@@ -57,8 +57,10 @@ async def test_what_is_half_there_is_shown_made_whole_and_dropped(run: Run, kafk
     assert run("generation", "create", "g2").returncode == 0
     group = groups_of(topics, "g2")[1]
     name = READINGS.full_name(topics, "g2")
+    second = f"{topics}sink-history-b.g2"  # of a second store
     async with GenerationBroker(kafka) as broker:
-        await broker.commit(group, await broker.ends(name, 4))
+        for each in (group, second, f"{topics}sink-history-b"):
+            await broker.commit(each, await broker.ends(name, 4))
         await broker.delete([name], [])
     assert "g2          -     -           -" in (text := run("generation", "status").stdout)
     assert "lacks 1 of its 9 topics" in text
@@ -67,14 +69,16 @@ async def test_what_is_half_there_is_shown_made_whole_and_dropped(run: Run, kafk
     assert run("generation", "create", "g2").stdout == f"made: {name}\n"
 
     dry = run("generation", "drop", "g2", "--dry-run")
-    assert (dry.returncode, dry.stdout.count("topic "), dry.stdout.count("group ")) == (0, 9, 3)
+    assert (dry.returncode, dry.stdout.count("topic "), dry.stdout.count("group ")) == (0, 9, 4)
     nobody = run("generation", "drop", "g2")
     assert (nobody.returncode, "add --yes" in nobody.stderr) == (2, True)
     assert len(await partitions(kafka, topics, "g2")) == 9
     assert run("generation", "drop", "g2", "--yes").returncode == 0
     assert await partitions(kafka, topics, "g2") == {}
     async with GenerationBroker(kafka) as broker:
-        assert await broker.committed(group, name) == {}, "one of that name made again begins anew"
+        for each in (group, second):
+            assert await broker.committed(each, name) == {}, "one of that name made again begins anew"
+        assert await broker.committed(f"{topics}sink-history-b", name)
     again = run("generation", "drop", "g2", "--yes")
     assert (again.returncode, "there is no generation g2 on" in again.stderr) == (2, True)
 

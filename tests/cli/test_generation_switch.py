@@ -80,17 +80,17 @@ class Bench:
         place = (await self.generations()).place(topic, generation)
         await self.broker.commit(group, await self.broker.ends(*place))
 
-    async def sinks_take(self) -> None:
-        """The old sinks have come to the end."""
+    async def sinks_take(self, group: str = "") -> None:
+        """The old sinks of that SINKS_GROUP have come to the end."""
         for name, topic in SINKS.items():
-            await self.take(sink_group(self.prefix, name, topic, ""), topic, "")
+            await self.take(sink_group(self.prefix, name, topic, "", group), topic, "")
 
-    async def switch(self, *, write: bool = True, patience: float = 0) -> Switched:
+    async def switch(self, *, write: bool = True, patience: float = 0, group: str = "") -> Switched:
         for topic in (RAW_FRAMES, ADVERTISEMENTS):
             if not patience:
                 await self.take(worker_group(self.prefix, NEW), topic, NEW)
         found = await self.generations()
-        return await Switch(found, "", NEW, self.history, self.history, write, patience).run(0)
+        return await Switch(found, "", NEW, self.history, self.history, write, patience, group).run(0)
 
     async def held(self, sensor: str = SENSOR) -> list[Reading]:
         return [each async for each in self.history.readings(sensor, 0, 2**62)]
@@ -98,12 +98,12 @@ class Bench:
     async def windows(self) -> list[Aggregate]:
         return [each async for each in self.history.aggregates(SENSOR, FIVE_MINUTES, 0, 2**62)]
 
-    async def places(self) -> dict[str, int]:
-        """Where the new sinks begin: the sum of their offsets."""
+    async def places(self, group: str = "") -> dict[str, int]:
+        """Where the new sinks of that SINKS_GROUP begin: the sum of their offsets."""
         found = {}
         for name, topic in SINKS.items():
-            group = sink_group(self.prefix, name, topic, NEW)
-            found[name] = sum((await self.broker.committed(group, topic.full_name(self.prefix, NEW))).values())
+            name_there, own = topic.full_name(self.prefix, NEW), sink_group(self.prefix, name, topic, NEW, group)
+            found[name] = sum((await self.broker.committed(own, name_there)).values())
         return found
 
 
@@ -210,6 +210,21 @@ async def test_a_dry_run_counts_and_changes_nothing(bench: Bench) -> None:
     done = await bench.switch(write=False)
     assert (done.readings, done.sensors, done.windows) == (1, 1, 1)
     assert (await bench.held(), await bench.windows()) == ([], [])
+    assert await bench.places() == {"history": 0, "aggregates": 0}
+
+
+async def test_the_sinks_of_a_second_store_are_switched_by_themselves(bench: Bench) -> None:
+    """They may have come to another place than the first store's."""
+    both = [reading(0), reading(1)]
+    await bench.history.write(both[:1])
+    await bench.readings("", both[:1])
+    await bench.sinks_take("b")
+    await bench.readings("", both[1:])
+    await bench.clock(START + MINUTE)
+    await bench.readings(NEW, both)
+    assert (await bench.switch(group="b")).readings == 1
+    assert await bench.held() == both
+    assert await bench.places("b") == {"history": 2, "aggregates": 0}
     assert await bench.places() == {"history": 0, "aggregates": 0}
 
 

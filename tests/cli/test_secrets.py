@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from api.keys import find, read_keys
 from cli.certificates import AUTHORITY_DAYS, Pair, authority, ends, server
 from cli.mosquitto_users import users_in
-from cli.secret_folder import OWN_USERS, SERVERS
+from cli.secret_folder import KEYS, OWN_USERS, SERVERS
 from tests.bridge.conftest import mosquitto_program
 from tests.cli.processes import ROOT, bluflow
 
@@ -25,7 +26,7 @@ def texts(folder: Path) -> dict[str, str]:
 
 def kept(folder: Path) -> dict[str, str]:
     """What must never be printed."""
-    return {name: text for name, text in texts(folder).items() if not name.endswith((".crt", ".passwd"))}
+    return {name: text for name, text in texts(folder).items() if not name.endswith((".crt", ".passwd", ".json"))}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_init_makes_every_file_that_compose_names_and_prints_no_secret(made: Path) -> None:
     wanted = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["secrets"]
     there = texts(made / "secrets")
-    assert {Path(secret["file"]).name for secret in wanted.values()} | {"ca.key", "gateways/pro2-a"} == there.keys()
+    ours = {"ca.key", "gateways/pro2-a", KEYS, "api-key-page"}
+    assert {Path(secret["file"]).name for secret in wanted.values()} | ours == there.keys()
     said = (made / "said").read_text()
     for name, text in kept(made / "secrets").items():
         assert name in said
@@ -50,7 +52,7 @@ def test_init_makes_every_file_that_compose_names_and_prints_no_secret(made: Pat
 
 def test_all_of_it_is_open_to_its_owner_alone(made: Path) -> None:
     modes = {stat.S_IMODE(path.stat().st_mode) for path in (made / "secrets").rglob("*") if path.is_file()}
-    folders = {stat.S_IMODE(path.stat().st_mode) for path in [made / "secrets", made / "secrets" / "gateways"]}
+    folders = {stat.S_IMODE((made / "secrets" / name).stat().st_mode) for name in ("", "gateways", "keys")}
     assert (modes, folders) == ({0o600}, {0o700})
 
 
@@ -72,6 +74,34 @@ def test_a_second_run_changes_nothing_and_makes_only_what_was_lost(tmp_path: Pat
     assert "made 3 files" in third.stdout
     after = texts(tmp_path / "secrets")
     assert {name for name in before if before[name] != after[name]} == {"redpanda.crt", "redpanda.key", "kafka-admin"}
+
+
+def test_the_api_lets_in_whose_key_init_made_and_the_file_that_it_sees_holds_none(made: Path) -> None:
+    folder = made / "secrets"
+    held = read_keys(folder / KEYS)
+    for name, scope in {"page": "read", "prometheus": "metrics"}.items():
+        secret = (folder / f"api-key-{name}").read_text().strip()
+        key = find(held, secret)
+        assert key is not None
+        assert (key.name, key.scope, key.expires_at) == (name, scope, None)
+        assert secret not in (folder / KEYS).read_text()
+
+
+def test_a_key_that_was_revoked_is_not_let_in_again_and_one_that_was_lost_is_made_anew(tmp_path: Path) -> None:
+    bluflow("secrets", "init", folder=tmp_path)
+    path, page = tmp_path / "secrets" / KEYS, tmp_path / "secrets" / "api-key-page"
+    before = page.read_text().strip()
+    assert bluflow("keys", "revoke", "page", folder=tmp_path, API_KEYS_FILE=str(path)).returncode == 0
+    said = bluflow("secrets", "init", folder=tmp_path).stdout
+    assert f"api-key-page is not in {KEYS}" in said
+    assert before not in said
+    assert find(read_keys(path), before) is None
+    page.unlink()
+    (tmp_path / "secrets" / "api-key-prometheus").unlink()
+    assert "made 2 files" in bluflow("secrets", "init", folder=tmp_path).stdout
+    assert {key.name for key in read_keys(path)} == {"page", "prometheus"}
+    assert find(read_keys(path), before) is None
+    assert find(read_keys(path), page.read_text().strip()) is not None
 
 
 def test_gateways_come_from_a_file_and_later_ones_by_their_own_command(tmp_path: Path) -> None:

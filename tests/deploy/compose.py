@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -95,7 +95,7 @@ def essence(service: Any) -> dict[str, Any]:
     """What a service is, in the short form of our files or the long one of the loader, as one."""
     said = dict(service)
     said["environment"] = {name: _text(value) for name, value in (said.get("environment") or {}).items()}
-    said["volumes"] = sorted(_volume(each) for each in said.get("volumes") or [])
+    said["volumes"] = sorted((volume.source.removeprefix("./"), *volume[1:]) for volume in volumes(said))
     said["ports"] = sorted(_port(each) for each in said.get("ports") or [])
     said["secrets"] = sorted(each["source"] if isinstance(each, dict) else each for each in said.get("secrets") or [])
     said["networks"] = sorted(said.get("networks") or [])
@@ -117,9 +117,28 @@ def _text(value: Any) -> str:
     return re.sub(r"\$\{\w+:-(.*?)\}", r"\1", str("" if value is None else value)).replace("$$", "$")
 
 
-def _volume(value: Any) -> tuple[str, str]:
-    source, target = (value["source"], value["target"]) if isinstance(value, dict) else value.split(":")[:2]
-    return source.removeprefix("./"), target
+class Volume(NamedTuple):
+    """What a service mounts: the name of a volume, or a path, which begins with a dot or a slash."""
+
+    source: str
+    target: str
+    read_only: bool
+
+    @property
+    def is_named(self) -> bool:
+        return not self.source.startswith((".", "/"))
+
+
+def volumes(service: Any) -> list[Volume]:
+    """What a service mounts, in whichever form it says so."""
+    return [_volume(each) for each in service.get("volumes") or []]
+
+
+def _volume(value: Any) -> Volume:
+    if isinstance(value, dict):
+        return Volume(value["source"], value["target"], value.get("read_only", False))
+    source, target, *how = value.split(":")
+    return Volume(source, target, how == ["ro"])
 
 
 def _port(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The stack's mosquitto with the repository's own files: only paths, port and user are this machine's."""
+"""Parts of the stack with the repository's own files: only paths, ports and user are this machine's."""
 
 import os
 import queue
@@ -11,10 +11,16 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from cli.child import spawn
+from cli.embedded import wait_until_accepts
 from cli.secret_folder import SecretFolder
 from tests.bridge.conftest import MOSQUITTO, Broker
 from tests.conftest import find_free_port
+from tests.deploy.secured_kafka import SecuredKafka, secured_kafka
+from tests.influxdb import Influx, influx
 from tests.polling import until
+
+__all__ = ["influx"]
 
 ROOT = Path(__file__).parents[2]
 GATEWAYS = ("shellypro2-a", "shellypro2-b")
@@ -82,6 +88,33 @@ def hardened(tmp_path_factory: pytest.TempPathFactory, stack_secrets: SecretFold
     mosquitto = Hardened(tmp_path_factory.mktemp("hardened"), stack_secrets)
     yield mosquitto
     mosquitto.broker.kill()
+
+
+@pytest.fixture(scope="package")
+def secured(stack_secrets: SecretFolder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
+    """Kafka with the stack's certificate and its client's password."""
+    with secured_kafka(tmp_path_factory.mktemp("secured-kafka"), stack_secrets) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def https(stack_secrets: SecretFolder, influx: Influx, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """InfluxDB's address over TLS: haproxy shows the stack's certificate before the server that 1.6 is."""
+    port, folder, own = find_free_port(), tmp_path_factory.mktemp("https"), stack_secrets.folder
+    pem = folder / "influxdb.pem"
+    pem.write_text((own / "influxdb.crt").read_text() + (own / "influxdb.key").read_text())
+    (folder / "tls.cfg").write_text(
+        "defaults\n mode tcp\n timeout connect 5s\n timeout client 1m\n timeout server 1m\n"
+        f"listen influxdb\n bind 127.0.0.1:{port} ssl crt {pem}\n server plain 127.0.0.1:{influx.port}\n"
+    )
+    with (folder / "tls.log").open("wb") as log:
+        child = spawn([needed("haproxy", "haproxy"), "-db", "-f", str(folder / "tls.cfg")], stdout=log, stderr=log)
+    try:
+        wait_until_accepts(f"127.0.0.1:{port}")
+        yield f"https://localhost:{port}"
+    finally:
+        child.kill()
+        child.wait()
 
 
 class Connection:

@@ -1,54 +1,25 @@
-"""The whole pipeline as the hardened stack runs it: a login and TLS at mosquitto, Kafka and InfluxDB."""
+"""The whole pipeline as the hardened stack runs it: login and TLS at mosquitto, Kafka and InfluxDB, keys at the API."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from aiokafka.errors import KafkaError
 
-from cli.child import spawn
-from cli.embedded import wait_until_accepts
+from cli.secret_folder import KEYS
 from history.influx_server import InfluxServer
 from history.store import StoreUnavailable
 from runtime.kafka import topics_of
 from tests.cli.processes import bluflow
-from tests.conftest import find_free_port
-from tests.deploy.conftest import Connection, Hardened, needed
-from tests.deploy.secured_kafka import SecuredKafka, secured_kafka
+from tests.deploy.conftest import Connection, Hardened
+from tests.deploy.secured_kafka import SecuredKafka
 from tests.influxdb import Influx
-from tests.influxdb import influx as influx
 from tests.polling import until
 from tests.stack import running_stack
 from tests.test_one_frame import SENSOR, answer, frame_of_now
 
 Set = Callable[[dict[str, str]], None]
-
-
-@pytest.fixture(scope="module")
-def secured(hardened: Hardened, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
-    with secured_kafka(tmp_path_factory.mktemp("secured-kafka"), hardened.secrets) as running:
-        yield running
-
-
-@pytest.fixture
-def https(hardened: Hardened, influx: Influx, tmp_path: Path) -> Iterator[str]:
-    """InfluxDB's address over TLS: haproxy shows the stack's certificate before the server that 1.6 is."""
-    port, pem, own = find_free_port(), tmp_path / "influxdb.pem", hardened.secrets.folder
-    pem.write_text((own / "influxdb.crt").read_text() + (own / "influxdb.key").read_text())
-    (tmp_path / "tls.cfg").write_text(
-        "defaults\n mode tcp\n timeout connect 5s\n timeout client 1m\n timeout server 1m\n"
-        f"listen influxdb\n bind 127.0.0.1:{port} ssl crt {pem}\n server plain 127.0.0.1:{influx.port}\n"
-    )
-    with (tmp_path / "tls.log").open("wb") as log:
-        command = [needed("haproxy", "haproxy"), "-db", "-f", str(tmp_path / "tls.cfg")]
-        child = spawn(command, stdout=log, stderr=log)
-    try:
-        wait_until_accepts(f"127.0.0.1:{port}")
-        yield f"https://localhost:{port}"
-    finally:
-        child.kill()
-        child.wait()
 
 
 @pytest.fixture
@@ -90,7 +61,9 @@ def test_a_frame_goes_from_a_gateway_to_the_api_through_logins_and_tls(
         "INFLUXDB_TOKEN_FILE": str(influx.token_file),
         "SSL_CERT_FILE": str(hardened.ca),
     }
-    with running_stack(tmp_path / "data", SIMULATE="0", **secured.login(), **mqtt, **history) as stack:
+    keys = {"API_KEYS": "required", "API_KEYS_FILE": str(hardened.secrets.folder / KEYS)}
+    with running_stack(tmp_path / "data", SIMULATE="0", **secured.login(), **mqtt, **history, **keys) as stack:
+        stack.sign_in((hardened.secrets.folder / "api-key-page").read_text().strip())
         connect(prefix).publish(topic, payload)
         until(lambda: answer(stack, f"/api/v1/sensors/{SENSOR}"), 60, "the sensor on the API")
         until(lambda: answer(stack, f"/api/v1/data/{SENSOR}")["data"], 60, "the row in history")

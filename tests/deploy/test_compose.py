@@ -10,15 +10,15 @@ import pytest
 
 from api.settings import ApiSettings
 from bridge.settings import BridgeSettings
-from cli.secret_folder import SecretFolder
+from cli.secret_folder import KEYS, SecretFolder
 from runtime.settings import Settings, load
 from shelly.inventory.settings import InventorySettings
 from streams.settings import StreamsSettings
 from streams.sinks.settings import SinkSettings
 from tests.cli.processes import environment
-from tests.deploy.compose import COMBINATIONS, ROOT, merged
+from tests.deploy.compose import COMBINATIONS, ROOT, merged, volumes
 
-JOBS = {"volumes", "topics", "buckets", "buckets-b", "secrets"}
+JOBS = {"volumes", "topics", "buckets", "buckets-b", "secrets", "keys"}
 ROOTS = {"volumes": ["CHOWN"], "alloy": ["DAC_READ_SEARCH"]}  # who runs as root, with what
 PROCESSES: dict[str, type[Settings]] = {
     "bridge": BridgeSettings,
@@ -83,9 +83,9 @@ def test_whoever_waits_waits_for_what_can_come(stack: Any) -> None:
 
 
 def test_whatever_has_a_volume_waits_until_it_is_its_own(stack: Any) -> None:
-    owned = {volume.split(":")[0] for volume in stack["services"]["volumes"]["volumes"]}
+    owned = {volume.source for volume in volumes(stack["services"]["volumes"])}
     for name, service in stack["services"].items():
-        named = {volume.split(":")[0] for volume in service.get("volumes", []) if not volume.startswith((".", "/"))}
+        named = {volume.source for volume in volumes(service) if volume.is_named}
         assert not named or name in {*ROOTS} or named <= owned, name
         assert not named or name == "volumes" or "volumes" in waited_for(stack, name) or name in ROOTS, name
 
@@ -101,7 +101,7 @@ def test_every_reference_has_its_object_and_every_object_a_reference(stack: Any)
     for service in stack["services"].values():
         used["secrets"] |= set(service.get("secrets", []))
         used["networks"] |= set(service.get("networks", []))
-        used["volumes"] |= {v.split(":")[0] for v in service.get("volumes", []) if not v.startswith((".", "/"))}
+        used["volumes"] |= {volume.source for volume in volumes(service) if volume.is_named}
     if stack["combination"] == "poc":
         assert used.pop("secrets") == set()
     for kind, names in used.items():
@@ -110,11 +110,43 @@ def test_every_reference_has_its_object_and_every_object_a_reference(stack: Any)
 
 def test_files_that_are_mounted_are_in_the_repository(stack: Any) -> None:
     for name, service in stack["services"].items():
-        for volume in service.get("volumes", []):
-            source = volume.split(":")[0]
-            if source.startswith("./") and source != "./secrets":
+        for source, _, read_only in volumes(service):
+            if source.startswith("./") and not source.startswith("./secrets"):
                 assert (ROOT / source).is_dir(), f"{name}: {source}"
-                assert volume.endswith(":ro"), name
+                assert read_only, name
+
+
+def test_only_commands_may_write_among_the_secrets(stack: Any) -> None:
+    """The API sees the folder of its keys' digests, so that it sees each new file there, and no other process does."""
+    seen = {
+        name: (source, read_only)
+        for name, service in stack["services"].items()
+        for source, _, read_only in volumes(service)
+        if source.startswith("./secrets")
+    }
+    apis = {"default": {"api"}, "ha": {"api", "api-b"}, "poc": set[str]()}[stack["combination"]]
+    commands = {"secrets": ("./secrets", False), "keys": ("./secrets/keys", False)}
+    assert seen == commands | dict.fromkeys(apis, ("./secrets/keys", True))
+
+
+def test_the_api_asks_for_keys_but_in_the_proof_of_concept(stack: Any) -> None:
+    for name, service, kind in processes(stack):
+        if kind is ApiSettings:
+            environment = service["environment"]
+            assert environment["API_KEYS"] == ("none" if stack["combination"] == "poc" else "required"), name
+            folder, _, file = environment["API_KEYS_FILE"].rpartition("/")
+            assert f"keys/{file}" == KEYS
+            assert stack["combination"] == "poc" or folder in {volume.target for volume in volumes(service)}, name
+
+
+def test_prometheus_has_the_key_that_its_configuration_names(stack: Any) -> None:
+    [path] = re.findall(r"credentials_file: (\S+?)}", (ROOT / "prometheus" / "prometheus.yml").read_text())
+    prometheus = stack["services"]["prometheus"]
+    there = {f"/run/secrets/{secret}" for secret in prometheus.get("secrets", [])}
+    for volume in volumes(prometheus):
+        if not volume.is_named:
+            there |= {f"{volume.target}/{file.name}" for file in (ROOT / volume.source).iterdir()}
+    assert path in there
 
 
 def test_only_mqtt_is_open_to_the_network(stack: Any) -> None:
@@ -158,7 +190,7 @@ def test_two_of_everything_where_one_could_fail() -> None:
             assert service["environment"]["BROKER"] == ",".join(f"{node}:9092" for node in nodes), name
     for name in ("mosquitto", "bridge", "influxdb", "buckets", "sinks", "api"):
         first, second = ha[name], ha[f"{name}-b"]
-        own = [{v.split(":")[0] for v in each.get("volumes", []) if not v.startswith(".")} for each in (first, second)]
+        own = [{volume.source for volume in volumes(each) if volume.is_named} for each in (first, second)]
         assert not own[0] & own[1], name
     assert {ha[f"bridge{end}"]["environment"]["MQTT"] for end in ("", "-b")} == {"mosquitto:8883", "mosquitto-b:8883"}
     assert ha["bridge-b"]["environment"]["BRIDGE_CLIENT_ID"] != BridgeSettings.model_fields["client_id"].default

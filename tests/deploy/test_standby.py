@@ -71,16 +71,20 @@ async def test_gateways_go_to_the_standby_and_back_and_every_frame_reaches_kafka
     gateway = Connection(proxy, ca=active.ca, user="shellypro2-a", password=active.password("shellypro2-a"))
     try:
         gateway.publish("shellypro2-a/events/rpc", b"by the active one")
+        # what a broker has acknowledged and not handed on yet, a kill within its autosave loses
+        received = "bluflow_bridge_frames_received_total"
+        until(lambda: first.metric(received) == 1, 30, "the frame at the active one's bridge")
         active.broker.kill()
         until(lambda: gateway.answers.count("Success") == 2, 30, "the gateway at the standby")
         gateway.publish("shellypro2-a/events/rpc", b"by the standby")
         active.broker.start()
         until(lambda: gateway.answers.count("Success") == 3, 30, "the gateway at the active one again")
+        await first.ready()  # its session was younger than an autosave: the broker does not know it any more
         gateway.publish("shellypro2-a/events/rpc", b"by the active one again")
     finally:
         gateway.close()
         gc.collect()
     found = await raw_frames(kafka, topics, 3)
     assert sorted(found.values()) == [b"by the active one", b"by the active one again", b"by the standby"]
-    assert first.metric("bluflow_bridge_frames_received_total") == 2
-    assert second.metric("bluflow_bridge_frames_received_total") == 1
+    assert first.metric(received) == 2
+    assert second.metric(received) == 1

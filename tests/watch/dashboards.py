@@ -1,6 +1,7 @@
 """The dashboards' files, and the queries that stand in them."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -42,6 +43,16 @@ def queries() -> Iterator[Query]:
                 yield Query(where, target["datasource"]["uid"], text, target.get("instant", False))
         for mark in board["annotations"]["list"]:
             yield Query(f"{path.stem}: {mark['name']}", mark["datasource"]["uid"], mark["expr"])
+
+
+def choices() -> Iterator[tuple[str, str, str]]:
+    """Every variable that a query fills: where it stands, the series it looks at, the label whose values it gives."""
+    for path in FILES:
+        for name, one in variables(read(path.name)).items():
+            if one["type"] == "query":
+                found = re.fullmatch(r"label_values\((.+), (\w+)\)", one["query"]["query"])
+                assert found, one["query"]
+                yield f"{path.stem}: {name}", found[1], found[2]
 
 
 def variables(board: Json) -> dict[str, Json]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import paho.mqtt.publish as mqtt_publish
 
+from cli.secret_folder import KEYS, SecretFolder
 from shelly.envelopes import heartbeat
 from shelly.publisher import Publisher
 from shelly.simulator import Plan, messages
@@ -65,6 +66,8 @@ def watched_house(folder: Path, influx: Influx) -> Iterator[House]:
     token.write_text(influx.token_file.read_text())
     token.chmod(0o600)
     registry.write_text(_REGISTRY)
+    secrets = SecretFolder(folder / "secrets")
+    secrets.complete([], [])
     env = {
         "SIMULATE": "0",
         "HISTORY": "influxdb",
@@ -72,6 +75,8 @@ def watched_house(folder: Path, influx: Influx) -> Iterator[House]:
         "INFLUXDB_BUCKET": bucket,
         "INFLUXDB_TOKEN_FILE": str(token),
         "BLUFLOW_SENSORS_FILE": str(registry),
+        "API_KEYS": "required",
+        "API_KEYS_FILE": str(secrets.folder / KEYS),
     }
     with ExitStack() as running:
         hook = running.enter_context(webhook())
@@ -84,11 +89,12 @@ def watched_house(folder: Path, influx: Influx) -> Iterator[House]:
         }
         manager = running.enter_context(alertmanager(folder, **receivers))
         stack = running.enter_context(running_stack(folder / "data", **env))
+        stack.sign_in((secrets.folder / "api-key-page").read_text().strip())
         silent = running.enter_context(_sensors(stack.mqtt))
         until(lambda: _all_fresh(stack), 60, "every sensor heard")
         jobs = {"bridge": "BRIDGE", "streams": "STREAMS", "sinks": "SINKS", "api": "API", "inventory": "INVENTORY"}
         targets = {job: f"127.0.0.1:{stack.ports[f'{name}_PORT']}" for job, name in jobs.items()}
-        watching = running.enter_context(prometheus(folder, {**targets, "alertmanager": manager}))
+        watching = running.enter_context(prometheus(folder, secrets.folder, {**targets, "alertmanager": manager}))
         yield House(stack, influx, bucket, silent, watching, hook, manager, mails)
 
 

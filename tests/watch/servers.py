@@ -101,12 +101,15 @@ def alertmanager(folder: Path, **receivers: str) -> Iterator[str]:
 
 
 @contextmanager
-def prometheus(folder: Path, targets: Mapping[str, str]) -> Iterator[Prometheus]:
-    """`targets`: job -> host:port; a job without one is left out, and so is what only Docker's name server knows."""
+def prometheus(folder: Path, secrets: Path, targets: Mapping[str, str]) -> Iterator[Prometheus]:
+    """`targets`: job -> host:port; a job without one is left out, and so is what only Docker's name server knows.
+
+    `secrets`: the folder of what is at /run/secrets in the container.
+    """
     port = find_free_port()
     shutil.copytree(ROOT / "prometheus", folder / "prometheus")
     path = folder / "prometheus" / "prometheus.yml"
-    config = yaml.safe_load(path.read_text())
+    config = yaml.safe_load(path.read_text().replace("/run/secrets/", f"{secrets}/"))
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     there = {"prometheus": f"127.0.0.1:{port}", **targets}
     config["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [there["alertmanager"]]}]}]

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from grafana.boards import boards
-from tests.watch.dashboards import FILES, panels, queries, read, variables
+from tests.watch.dashboards import FILES, choices, panels, queries, read, variables
 from tests.watch.files import ROOT, known_metrics, metrics_in
 
 NAMES = [path.name for path in FILES]
@@ -91,13 +91,7 @@ def test_panels_stand_beside_each_other_and_not_on_each_other() -> None:
 
 def test_every_metric_of_a_dashboard_is_documented() -> None:
     named = {metric for query in queries() if query.source == "${metrics}" for metric in metrics_in(query.text)}
-    named |= {
-        metric
-        for name in NAMES
-        for one in variables(read(name)).values()
-        if one["type"] == "query"
-        for metric in metrics_in(re.sub(r"^label_values\(|, \w+\)$", "", one["query"]["query"]))
-    }
+    named |= {metric for _, series, _ in choices() for metric in metrics_in(series)}
     assert {"sensor:info", "up", "bluflow_sink_end_to_end_seconds"} < named
     assert named - known_metrics() == set()
 

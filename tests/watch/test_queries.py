@@ -12,7 +12,7 @@ import pytest
 from history.influx import bucket_of
 from schemas.aggregate import HOUR, Aggregate
 from tests.polling import until
-from tests.watch.dashboards import Query, queries
+from tests.watch.dashboards import Query, choices, queries
 from tests.watch.house import SENSORS, House
 
 ALL = list(queries())
@@ -54,6 +54,13 @@ def test_prometheus_answers(lively: House, query: Query) -> None:
         assert lively.prometheus.query(text) == []
         return
     until(lambda: any(_numbers(lively, text, instant=query.instant)), 60, f"an answer to {text}")
+
+
+@pytest.mark.parametrize(("series", "label"), [one[1:] for one in choices()], ids=[one[0] for one in choices()])
+def test_there_is_something_to_choose_in_each_variable(lively: House, series: str, label: str) -> None:
+    """As the data source asks for `label_values`."""
+    asked = {"match[]": filled(series, _PROMETHEUS)}
+    assert lively.prometheus.get(f"label/{label}/values", **asked)
 
 
 def _numbers(house: House, text: str, *, instant: bool) -> Sequence[bool]:

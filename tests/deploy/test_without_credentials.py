@@ -1,0 +1,210 @@
+"""Every hop of the hardened stack, without credentials and with them: else a wrong port would pass for a refusal.
+
+Real are mosquitto with the repository's files, Apache Kafka (where the stack has Redpanda) with the login that the
+clients use, and the API as the compose file starts it. InfluxDB 1.6.7 knows no tokens: its refusal is the shim's.
+Grafana could not be had: of it, and of what asks nobody for anything, the compose files are looked at.
+"""
+
+import re
+import ssl
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from aiokafka.errors import KafkaError
+
+from cli.child import spawn
+from cli.secret_folder import SecretFolder
+from runtime.kafka import topics_of
+from tests.cli.processes import bluflow, environment
+from tests.conftest import find_free_port
+from tests.deploy.compose import COMBINATIONS, ROOT, merged
+from tests.deploy.conftest import Connection, Hardened
+from tests.deploy.secured_kafka import SecuredKafka
+from tests.influxdb import Influx
+from tests.polling import until
+
+IN = "let in"
+
+
+class Parts(NamedTuple):
+    """What runs, and the folder of its secrets."""
+
+    mosquitto: Hardened
+    kafka: SecuredKafka
+    influxdb: str
+    token_file: Path
+    api: int
+    secrets: Path
+
+    def secret(self, name: str) -> str:
+        return (self.secrets / name).read_text().strip()
+
+
+@pytest.fixture(scope="module")
+def parts(
+    hardened: Hardened,
+    secured: SecuredKafka,
+    https: str,
+    influx: Influx,
+    stack_secrets: SecretFolder,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Parts]:
+    folder, port = tmp_path_factory.mktemp("api"), find_free_port()
+    assert bluflow("topics", "--create", folder=folder, **secured.login()).returncode == 0
+    (folder / "token").write_text(influx.token_file.read_text())
+    here = {
+        "/run/secrets": str(stack_secrets.folder),
+        "/keys": str(stack_secrets.folder / "keys"),
+        "/tokens": str(folder),
+        "/config": str(ROOT / "config"),
+    }
+    env = {"API_PORT": str(port), "BROKER": secured.address, "INFLUXDB_URL": https, "BLUFLOW_HOST": "127.0.0.1"}
+    said = merged(COMBINATIONS["default"])["services"]["api"]["environment"] | env
+    with (folder / "log").open("wb") as log:
+        child = spawn(
+            [sys.executable, "-m", "api"],
+            env=environment(BLUFLOW_DATA=str(folder), **{name: _here(text, here) for name, text in said.items()}),
+            cwd=str(ROOT),
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        until(lambda: _healthy(port) == "", 60, f"the API ready: {folder / 'log'}")
+        yield Parts(hardened, secured, https, influx.token_file, port, stack_secrets.folder)
+    finally:
+        child.kill()
+        child.wait()
+
+
+def _here(text: str, places: dict[str, str]) -> str:
+    """A value of the compose file, with our paths for those of the container, and each variable's default."""
+    text = re.sub(r"\$\{\w+:-(.*?)\}", r"\1", text)
+    for there, here in places.items():
+        text = re.sub(rf"^{there}(?=/)", here, text)
+    return text
+
+
+def _healthy(port: int) -> str:
+    """As the container's health check asks, which has no key."""
+    command = [sys.executable, str(ROOT / "scripts" / "healthy.py"), str(port)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False).stderr.strip()
+
+
+Known = Callable[[Parts, bool, pytest.MonkeyPatch], Awaitable[str]]
+
+
+async def mqtt_login(parts: Parts, known: bool, patch: pytest.MonkeyPatch) -> str:
+    return _mqtt(parts, ca=parts.mosquitto.ca, user="shellypro2-a" if known else "")
+
+
+async def mqtt_tls(parts: Parts, known: bool, patch: pytest.MonkeyPatch) -> str:
+    return _mqtt(parts, ca=parts.mosquitto.ca if known else None, user="shellypro2-a")
+
+
+def _mqtt(parts: Parts, *, ca: Path | None, user: str) -> str:
+    password = parts.mosquitto.password(user) if user else ""
+    connection = Connection(parts.mosquitto.port, ca=ca, user=user, password=password)
+    answer = connection.answer()
+    connection.close()
+    return IN if answer == "Success" else answer
+
+
+async def kafka_login(parts: Parts, known: bool, patch: pytest.MonkeyPatch) -> str:
+    return await _kafka(parts, patch, {} if known else {"KAFKA_USER": "", "KAFKA_PASSWORD_FILE": ""})
+
+
+async def kafka_tls(parts: Parts, known: bool, patch: pytest.MonkeyPatch) -> str:
+    return await _kafka(parts, patch, {} if known else {"KAFKA_CA_FILE": ""})
+
+
+async def _kafka(parts: Parts, patch: pytest.MonkeyPatch, missing: dict[str, str]) -> str:
+    for name, value in (parts.kafka.login() | missing).items():
+        patch.setenv(name, value)
+    try:
+        return IN if await topics_of(parts.kafka.address) else "no topics"
+    except KafkaError as error:
+        return type(error).__name__
+
+
+async def influxdb_token(parts: Parts, known: bool, patch: pytest.MonkeyPatch) -> str:
+    headers = _token(parts) if known else {}
+    async with httpx.AsyncClient(verify=ssl.create_default_context(cafile=parts.mosquitto.ca)) as client:
+        answer = await client.get(f"{parts.influxdb}/query", params={"q": "SHOW DATABASES"}, headers=headers)
+    return IN if answer.status_code == 200 else str(answer.status_code)
+
+
+async def influxdb_tls(parts: Parts, known: bool, patch: pytest.MonkeyPatch) -> str:
+    url = parts.influxdb if known else parts.influxdb.replace("https:", "http:")
+    async with httpx.AsyncClient(verify=ssl.create_default_context(cafile=parts.mosquitto.ca)) as client:
+        try:
+            return IN if (await client.get(f"{url}/ping", headers=_token(parts))).is_success else "no answer"
+        except httpx.TransportError as error:
+            return type(error).__name__
+
+
+def _token(parts: Parts) -> dict[str, str]:
+    return {"Authorization": f"Token {parts.token_file.read_text().strip()}"}
+
+
+def api(path: str, key: str) -> Known:
+    """A path of the API, and the file whose key it wants."""
+
+    async def asked(parts: Parts, known: bool, patch: pytest.MonkeyPatch) -> str:
+        headers = {"Authorization": f"Bearer {parts.secret(key)}"} if known else {}
+        async with (
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{parts.api}") as client,
+            client.stream("GET", path, headers=headers) as answer,
+        ):
+            return IN if answer.status_code == 200 else str(answer.status_code)
+
+    return asked
+
+
+HOPS: dict[str, tuple[Known, str]] = {
+    "mosquitto, login": (mqtt_login, "Not authorized"),
+    "mosquitto, plain text": (mqtt_tls, "disconnected"),
+    "Kafka, login": (kafka_login, "KafkaConnectionError"),
+    "Kafka, plain text": (kafka_tls, "KafkaConnectionError"),
+    "InfluxDB, token": (influxdb_token, "401"),
+    "InfluxDB, plain text": (influxdb_tls, "RemoteProtocolError|ReadError"),
+    "API, data": (api("/api/v1/sensors", "api-key-page"), "401"),
+    "API, events": (api("/api/v1/stream", "api-key-page"), "401"),
+    "API, metrics": (api("/metrics", "api-key-prometheus"), "401"),
+}
+
+
+@pytest.mark.parametrize("hop", HOPS)
+async def test_no_hop_lets_in_who_has_no_credentials(parts: Parts, hop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt, refusal = HOPS[hop]
+    assert await attempt(parts, True, monkeypatch) == IN
+    assert re.fullmatch(refusal, await attempt(parts, False, monkeypatch))
+
+
+async def test_prometheus_key_opens_no_data(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await api("/api/v1/sensors", "api-key-prometheus")(parts, True, monkeypatch) == "403"
+
+
+@pytest.mark.parametrize("combination", ["default", "ha"])
+def test_what_asks_nobody_for_anything_is_reached_from_inside_and_from_this_machine_alone(combination: str) -> None:
+    stack = merged(COMBINATIONS[combination])
+    for name in ("prometheus", "alertmanager", "loki", "alloy"):
+        service = stack["services"][name]
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+        assert "iot" not in service["networks"], name
+    # health and metrics of our own processes, and whatever else is only spoken to inside
+    for name, service in stack["services"].items():
+        outside = {network for network in service.get("networks", []) if not stack["networks"][network].get("internal")}
+        assert not outside or service.get("ports"), name
+
+
+@pytest.mark.parametrize("combination", ["default", "ha"])
+def test_grafana_is_told_to_let_in_only_who_logs_in(combination: str) -> None:
+    told: dict[str, Any] = merged(COMBINATIONS[combination])["services"]["grafana"]["environment"]
+    assert told["GF_SECURITY_ADMIN_PASSWORD__FILE"].startswith("/run/secrets/")
+    assert told["GF_USERS_ALLOW_SIGN_UP"] == "false"
+    assert not [name for name in told if name.startswith(("GF_AUTH_ANONYMOUS", "GF_AUTH_PROXY"))]
