@@ -77,7 +77,7 @@ def a_batch_behind_a_hole_is_taken() -> None:
     put(BatchConsumer, "take", take)
 
 
-@cure("consumer", "test_consumer.py::test_nothing_is_handed_out_before_the_tables_are_recovered", DROPPED)
+@cure("consumer", "test_consumer.py::test_what_comes_before_the_tables_are_recovered_is_fetched_again", DROPPED)
 def sources_are_handed_out_during_a_recovery() -> None:
     TableManager.actives_ready = property(lambda self: True, lambda self, ready: None)  # type: ignore[assignment]
 
