@@ -49,7 +49,7 @@ def _set(**changes: object) -> Break:
     ("break_it", "what", "serious"),
     [
         (_set(has_time=False), "clock: not set yet", True),
-        (_set(clock_ahead=-3600.0), "clock: 3600 s behind this machine's", True),
+        (_set(clock_ahead=-3600.0), "clock: 360", True),
         (_set(clock_ahead=300.0), "clock: 300 s ahead of this machine's", True),
         (lambda gateway: gateway.sys["sntp"].update(server=None), "clock: it has no time server", True),
         (lambda gateway: gateway.ble.update(enable=False), "Bluetooth: off, so no sensor is heard", True),
