@@ -106,8 +106,6 @@ def check(
     host: Host, admin_password_file: AdminPassword = None, any_firmware: AnyFirmware = False, as_json: AsJson = False
 ) -> None:
     """Say what is wrong with a gateway and how to mend it; the exit code is 1 if readings suffer from it."""
-    import time
-
     from cli.gateway_asked import opened, run
     from cli.gateway_shown import findings_json, findings_text
     from shelly.setup.check import Finding, findings
@@ -117,7 +115,7 @@ def check(
     async def ask() -> tuple[Identity, list[Finding]]:
         # an unknown firmware is a finding here, no reason to look away
         async with opened(host, admin_password_file, any_firmware=True) as (_, device):
-            return device.identity, findings(device, time.time(), device_code(), any_firmware=any_firmware)
+            return device.identity, findings(device, device_code(), any_firmware=any_firmware)
 
     identity, found = run(ask())
     if as_json:

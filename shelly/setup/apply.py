@@ -1,7 +1,6 @@
 """Doing the steps, and the reboot."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from shelly.rpc.client import Rpc
@@ -55,7 +54,7 @@ async def settled(rpc: Rpc, device: Device, code: str, *, wait: bool) -> list[Fi
 
     async def found() -> list[Finding]:
         now = await look(rpc, device.identity, device.methods)
-        return findings(now, time.time(), code, any_firmware=True)  # who set it up has judged the firmware
+        return findings(now, code, any_firmware=True)  # who set it up has judged the firmware
 
     async def is_well() -> bool:
         try:

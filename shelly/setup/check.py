@@ -20,11 +20,11 @@ class Finding(NamedTuple):
     mend: str
 
 
-def findings(device: Device, now: float, code: str, *, any_firmware: bool = False) -> list[Finding]:
-    """Everything, the serious ones first. `now` in unix seconds, `code` is our script as this version has it."""
+def findings(device: Device, code: str, *, any_firmware: bool = False) -> list[Finding]:
+    """Everything, the serious ones first. `code` is our script as this version has it."""
     found = [
         *_firmware(device, any_firmware),
-        *_clock(device, now),
+        *_clock(device),
         *_bluetooth(device),
         *_mqtt(device),
         *(_native(device) if device.paired and device.script is None else _script(device, code)),
@@ -42,14 +42,14 @@ def _firmware(device: Device, any_firmware: bool) -> Iterator[Finding]:
         yield Finding(True, "it waits for a reboot to use what was set", "run setup again, or reboot it")
 
 
-def _clock(device: Device, now: float) -> Iterator[Finding]:
+def _clock(device: Device) -> Iterator[Finding]:
     time = device.sys_status.get("unixtime")
     if not (device.sys.get("sntp") or {}).get("server"):
         yield Finding(True, "clock: it has no time server", "run setup, with --time-server where there is no Internet")
     elif not isinstance(time, (int, float)):
         yield Finding(True, "clock: not set yet", "let it reach its time server, or give one with setup --time-server")
-    elif abs(time - now) > _SKEW:
-        ahead = round(time - now)
+    elif abs(time - device.asked_at) > _SKEW:
+        ahead = round(time - device.asked_at)
         what = f"clock: {abs(ahead)} s {'ahead of' if ahead > 0 else 'behind'} this machine's"
         yield Finding(True, what, "check both; setup --time-server gives the gateway another server")
 

@@ -1,5 +1,6 @@
 """What a gateway is and how it is set, as it says itself."""
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,7 +50,7 @@ class Script:
 class Device:
     """One gateway at one moment. `sys`, `ble` and `mqtt` are its configurations; `components` its native ones.
 
-    `components`: key, status, config of each. `uptime` in seconds, `time` in unix seconds or None.
+    `components`: key, status, config of each. `asked_at`: when it gave `sys_status`, in unix seconds of this machine.
     """
 
     identity: Identity
@@ -59,6 +60,7 @@ class Device:
     mqtt: dict[str, Any]
     sys_status: dict[str, Any]
     mqtt_status: dict[str, Any]
+    asked_at: float
     script: Script | None = None
     components: tuple[dict[str, Any], ...] = ()
 
@@ -86,14 +88,18 @@ async def identify(rpc: Rpc) -> Identity:
 
 async def look(rpc: Rpc, identity: Identity, methods: frozenset[str]) -> Device:
     """Everything that setting up and checking asks for. Raises GatewayError."""
+    before = time.time()
+    status = await rpc.call("Sys.GetStatus")
+    asked_at = (before + time.time()) / 2
     return Device(
         identity,
         methods,
         await rpc.call("Sys.GetConfig"),
         await rpc.call("BLE.GetConfig"),
         await rpc.call("MQTT.GetConfig"),
-        await rpc.call("Sys.GetStatus"),
+        status,
         await rpc.call("MQTT.GetStatus"),
+        asked_at,
         await _script(rpc) if "Script.List" in methods else None,
         await components(rpc) if "BTHome.AddDevice" in methods else (),
     )

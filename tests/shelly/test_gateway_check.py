@@ -2,7 +2,6 @@
 
 import base64
 import json
-import re
 from collections.abc import Callable
 
 import pytest
@@ -50,8 +49,8 @@ def _set(**changes: object) -> Break:
     ("break_it", "what", "serious"),
     [
         (_set(has_time=False), "clock: not set yet", True),
-        (_set(clock_ahead=-3600.0), r"clock: 36\d\d s behind this machine's", True),
-        (_set(clock_ahead=300.0), r"clock: (300|29\d) s ahead of this machine's", True),
+        (_set(clock_ahead=-3600.0), "clock: 3600 s behind this machine's", True),
+        (_set(clock_ahead=300.0), "clock: 300 s ahead of this machine's", True),
         (lambda gateway: gateway.sys["sntp"].update(server=None), "clock: it has no time server", True),
         (lambda gateway: gateway.ble.update(enable=False), "Bluetooth: off, so no sensor is heard", True),
         (lambda gateway: gateway.ble["rpc"].update(enable=False), "Bluetooth: its RPC is off", False),
@@ -79,7 +78,7 @@ def test_what_is_wrong_is_told_with_how_to_mend_it(
     break_it(gateway)
     code, found = checked(well)
     [finding] = found
-    assert re.search(what, str(finding["what"]))  # a busy machine asks some seconds later
+    assert what in str(finding["what"])
     assert finding["mend"]
     assert (finding["serious"], code) == (serious, int(serious))
 

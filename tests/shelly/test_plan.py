@@ -29,6 +29,7 @@ def device(
         set_mqtt | (mqtt or {}),
         {},
         {},
+        0.0,
         script,
     )
 
