@@ -115,8 +115,11 @@ def _is_sound(key: ApiKey) -> bool:
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """No other command changes the keys meanwhile: it would bring back what this one revoked."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)  # the file itself is replaced by each change
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY)  # the file itself is replaced by each change
+    except OSError as error:
+        raise InvalidApiKeys(f"{path.parent}: {error.strerror}") from None
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         yield
@@ -128,7 +131,6 @@ def _write(path: Path, keys: Sequence[ApiKey]) -> None:
     """Whole or not at all, for its owner only from the first byte on: an API may read it at any moment."""
     beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump({"keys": [asdict(key) for key in keys]}, file, indent=2)
             file.flush()

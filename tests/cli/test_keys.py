@@ -37,6 +37,14 @@ def test_what_cannot_be_done_is_one_line(tmp_path: Path, arguments: tuple[str, .
     assert says in done.stderr
 
 
+@pytest.mark.parametrize("arguments", [("create", "--name", "a", "--scope", "read"), ("revoke", "a")])
+def test_a_folder_that_cannot_hold_keys_is_named(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    (tmp_path / "taken").touch()
+    done = bluflow("keys", *arguments, folder=tmp_path, API_KEYS_FILE=str(tmp_path / "taken" / "api-keys.json"))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"{tmp_path / 'taken'}: " in done.stderr
+
+
 def test_an_api_beyond_loopback_without_a_key_does_not_start(tmp_path: Path, free_port: Callable[[], int]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "api"],
