@@ -15,12 +15,11 @@ from schemas.topics import (
     DECODE_CHANGELOG,
     DERIVED,
     RAW_FRAMES,
+    SECOND_STORE,
     Topic,
     sink_group,
     worker_group,
 )
-
-_is_second = re.compile(r"[a-z0-9-]{1,20}").fullmatch  # as SINKS_GROUP may be
 
 
 def topics_with(partitions: int, raw_partitions: int) -> list[Topic]:
@@ -62,7 +61,11 @@ def groups_of(prefix: str, generation: str, there: Iterable[str] = ()) -> list[s
     sinks = [sink_group(prefix, name, topic, generation) for name, topic in SINKS.items()]
     for each, (name, topic) in product(there, SINKS.items()):
         second = each.removeprefix(f"{prefix}sink-{name}-").removesuffix(f".{generation}")
-        if _is_second(second) and each == sink_group(prefix, name, topic, generation, second):
+        if (
+            second
+            and re.fullmatch(SECOND_STORE, second)
+            and each == sink_group(prefix, name, topic, generation, second)
+        ):
             sinks.append(each)
     return [worker_group(prefix, generation), *sinks]
 

@@ -84,6 +84,8 @@ DERIVED = tuple(topic for topic in TOPICS if topic.derived)
 DEFAULT_GENERATION = "default"
 is_generation = re.compile(r"[a-z0-9][a-z0-9-]{0,19}").fullmatch
 
+SECOND_STORE = r"[a-z0-9-]{0,20}"  # names the groups of sinks that feed another store, as SINKS_GROUP says; empty: none
+
 
 def worker_group(prefix: str, generation: str) -> str:
     """The worker's consumer group, which is its Faust app's id too."""

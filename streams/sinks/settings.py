@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from runtime.settings import Settings
+from schemas.topics import SECOND_STORE
 
 
 class SinkSettings(Settings):
@@ -17,7 +18,7 @@ class SinkSettings(Settings):
     port: int = Field(9103, ge=1, le=65535, description="port of /health/* and /metrics")
     group: str = Field(
         "",
-        pattern=r"^[a-z0-9-]{0,20}$",
+        pattern=f"^{SECOND_STORE}$",
         description="ends the names of its consumer groups: sinks of another name feed a second store with the same",
     )
     batch_records: int = Field(5000, ge=1, le=100_000, description="most records written at once")
