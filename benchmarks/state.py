@@ -16,7 +16,8 @@ from benchmarks.bench import Bench
 from benchmarks.engine.backlog import PARTITIONS, records
 from schemas.topics import ADVERTISEMENTS, TOPICS
 from streams.places import Places
-from streams.sensor_state import SensorState, load
+from streams.sensor_state import SensorState
+from streams.state_codec import load
 from streams.track import TrackStage
 from streams.watermark import KEY
 

@@ -1,11 +1,8 @@
 """When two advertisements are copies of one packet, whichever gateway or adapter brought them. Pure."""
 
-from functools import lru_cache
-from zlib import crc32
-
 from schemas.advertisement import Advertisement, Values
 from schemas.reading import RESTORED, Reading
-from streams.sensor_state import Packet
+from streams.packets import MEMORY_PACKETS, NONE, Packet, Packets
 
 # One beacon's copies reach us within seconds, and packet ids come round after 4 h 16 min at the earliest.
 WINDOW_MS = 120_000
@@ -14,8 +11,8 @@ WINDOW_WITHOUT_ID_MS = 30_000
 # Copies may come late: a gateway queues, and other raw partitions lag in a backlog. A packet is remembered until the
 # watermark has passed its coming by so much: the trust in a late frame's time, and the pace of the partitions.
 MEMORY_MS = 20 * 60_000
-MEMORY_PACKETS = 512
 NATIVE = "native"
+_MAX_PACKET_ID = 255
 
 
 def agree(one: Values, other: Values) -> bool:
@@ -28,13 +25,7 @@ def packet_id_of(advertisement: Advertisement) -> int | None:
     packet_id = advertisement.values.get("packet_id")
     if isinstance(packet_id, list):
         packet_id = packet_id[0]
-    return packet_id if isinstance(packet_id, int) else None
-
-
-@lru_cache(maxsize=4096)
-def gateway_mark(gateway: str) -> int:
-    """A gateway in two bytes. Two that share one are told apart nowhere but in the word for a copy."""
-    return crc32(gateway.encode()) & 0xFFFF
+    return packet_id if type(packet_id) is int and 0 <= packet_id <= _MAX_PACKET_ID else None
 
 
 def is_copy(packet: Packet, advertisement: Advertisement | Reading, packet_id: int | None) -> bool:
@@ -55,12 +46,17 @@ def is_copy(packet: Packet, advertisement: Advertisement | Reading, packet_id: i
     return False
 
 
-def find_packet(packets: list[Packet], advertisement: Advertisement) -> Packet | None:
-    """The packet that the advertisement repeats, newest first; None if it is the first copy."""
-    packet_id = packet_id_of(advertisement)
-    for packet in reversed(packets):
-        if is_copy(packet, advertisement, packet_id):
-            return packet
+def find_packet(packets: Packets, advertisement: Advertisement) -> int | None:
+    """The place of the packet that the advertisement repeats, newest first; None if it is the first copy."""
+    packet_id, counter, measured_at = packet_id_of(advertisement), advertisement.counter, advertisement.measured_at
+    times, ids, counters = packets.measured_at, packets.packet_id, packets.counter
+    for row in range(len(times) - 1, -1, -1):
+        if not -WINDOW_MS <= times[row] - measured_at <= WINDOW_MS:
+            continue
+        if packet_id is not None and ids[row] not in (packet_id, NONE) and (counter is None or counters[row] == NONE):
+            continue  # two ids, which only counters could overrule
+        if is_copy(packets[row], advertisement, packet_id):
+            return row
     return None
 
 
@@ -73,10 +69,13 @@ def came_at(advertisement: Advertisement, watermark: int) -> int:
     return max(arrived, watermark) if RESTORED in advertisement.flags else arrived
 
 
-def remember(packets: list[Packet], packet: Packet, watermark: int) -> list[Packet]:
-    """The packets to keep, by when they came. `watermark` in unix milliseconds.
+def forgotten(packets: Packets, watermark: int) -> int:
+    """How many of the oldest packets need not be known any more. `watermark` in unix milliseconds.
 
     A watermark from a clock that once ran ahead must not make us forget what has just come.
     """
-    oldest = min(watermark, packet.came_at) - MEMORY_MS
-    return [kept for kept in (*packets, packet) if kept.came_at >= oldest][-MEMORY_PACKETS:]
+    newest, many = len(packets) - 1, max(0, len(packets) - MEMORY_PACKETS)
+    oldest = min(watermark, packets.came_at(newest)) - MEMORY_MS
+    while packets.came_at(many) < oldest:
+        many += 1
+    return many

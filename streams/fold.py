@@ -1,5 +1,6 @@
 """One advertisement into one sensor's state: fence, copies, counters, unique time, newest values. Pure: no clock."""
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -8,13 +9,14 @@ from schemas.advertisement import Advertisement, CounterReset
 from schemas.freshness import INTERVAL_MS
 from schemas.reading import Latest, LatestValue, Reading, Reception
 from streams.counters import COUNTER_RESET, judge
-from streams.deduplicate import NATIVE, came_at, find_packet, gateway_mark, packet_id_of, remember
+from streams.deduplicate import NATIVE, came_at, find_packet, forgotten, packet_id_of
 from streams.freshness import hear
-from streams.sensor_state import Newest, Packet, SensorState
-from streams.windows import LATE_FOR_WINDOWS, add
+from streams.packets import Packet
+from streams.plausible import IMPLAUSIBLE
+from streams.sensor_state import Newest, SensorState
+from streams.windows import LATE_FOR_WINDOWS, keep, note, takes
 
 MAX_RECEPTIONS = 32
-_MAX_HEARD_BY = 8
 
 # accept: a packet's first copy. drop: a copy by a gateway that brought the packet before. merge: a copy by another.
 # drop_replay: its encryption counter is one that had its time.
@@ -49,18 +51,17 @@ def fold(
     milliseconds, 0 if there was none. `interval_ms`: how often the sensor is expected to speak.
     """
     _step(state, advertisement)
-    mark = gateway_mark(advertisement.gateway)
-    packet = find_packet(state.packets, advertisement)
-    if packet is not None:
-        _heard(state, advertisement, ticked, interval_ms)
-        if mark in packet.heard_by:
+    packets = state.packets
+    row = find_packet(packets, advertisement)
+    if row is not None:
+        gateway = 1 << _heard(state, advertisement, ticked, interval_ms)
+        if packets.heard_by[row] & gateway:
             return Folded(None, "drop")
-        if len(packet.heard_by) < _MAX_HEARD_BY:
-            packet.heard_by.append(mark)
+        packets.heard_by[row] |= gateway
         return Folded(None, "merge")
     flags = advertisement.flags
     if advertisement.encrypted:
-        known = any(packet.counter == advertisement.counter for packet in state.packets)
+        known = advertisement.counter in packets.counter
         judgement, state.counters = judge(state.counters, advertisement, known=known)
         if judgement == "refused":
             return Folded(None, "drop_replay")
@@ -68,20 +69,27 @@ def fold(
             return Folded(None, "drop")  # whoever recorded it may send it: it does not say that the sensor lives
         if judgement == "reset":
             flags += (COUNTER_RESET,)
-    _heard(state, advertisement, ticked, interval_ms)
-    reading = _reading(advertisement, _unique_time(state, advertisement.measured_at), flags)
-    if not add(state.windows, reading, ticked):
-        reading = msgspec.structs.replace(reading, flags=(*flags, LATE_FOR_WINDOWS))
+    gateway = 1 << _heard(state, advertisement, ticked, interval_ms)
+    reading = _reading(advertisement, _unique_time(packets.measured_at, advertisement.measured_at), flags)
+    left_out: tuple[str, ...] | None = None
+    if reading.time_source != "unknown":
+        if takes(state.windows, packets, reading.measured_at, ticked):
+            left_out = tuple(flag.removeprefix(IMPLAUSIBLE) for flag in flags if flag.startswith(IMPLAUSIBLE))
+            note(state.windows, reading.measured_at)
+        else:
+            reading = msgspec.structs.replace(reading, flags=(*flags, LATE_FOR_WINDOWS))
     packet = Packet(
         reading.packet_id,
         reading.counter,
         reading.measured_at,
-        came_at(advertisement, watermark),
         advertisement.values,
-        [mark],
         advertisement.format == NATIVE,
     )
-    state.packets = remember(state.packets, packet, watermark)
+    packets.append(packet, came_at(advertisement, watermark), gateway, left_out)
+    count = forgotten(packets, watermark)
+    if count:
+        keep(state.windows, packets, count)
+        packets.forget(count)
     state.readings += 1
     _update_newest(state, reading)
     return Folded(reading, "accept")
@@ -122,25 +130,31 @@ def latest_of(sensor: str, state: SensorState) -> Latest:
     )
 
 
-def _heard(state: SensorState, advertisement: Advertisement, ticked: int, interval_ms: int) -> None:
-    """Every copy tells that the sensor lives and who hears it; late ones tell it of their own time only."""
+def _heard(state: SensorState, advertisement: Advertisement, ticked: int, interval_ms: int) -> int:
+    """Every copy tells that the sensor lives and who hears it; late ones tell it of their own time only.
+
+    Gives the gateway's place among the receptions.
+    """
     if advertisement.time_source != "unknown":
         hear(state.silence, advertisement.gateway, advertisement.measured_at, ticked, interval_ms)
         if state.last_seen is None or advertisement.measured_at > state.last_seen:
             state.last_seen = advertisement.measured_at
-    held = state.receptions.get(advertisement.gateway)
+    receptions = state.receptions
+    held = receptions.get(advertisement.gateway)
     if held is None:
-        if len(state.receptions) >= MAX_RECEPTIONS:
-            del state.receptions[min(state.receptions, key=lambda gateway: state.receptions[gateway].heard_at)]
-        held = state.receptions[advertisement.gateway] = Reception(advertisement.rssi, advertisement.measured_at, 0)
+        if len(receptions) >= MAX_RECEPTIONS:
+            longest_ago = min(receptions, key=lambda gateway: receptions[gateway].heard_at)
+            state.packets.forget_gateway(list(receptions).index(longest_ago))
+            del receptions[longest_ago]
+        held = receptions[advertisement.gateway] = Reception(advertisement.rssi, advertisement.measured_at, 0)
     held.copies += 1
     if advertisement.measured_at >= held.heard_at:
         held.heard_at, held.rssi = advertisement.measured_at, advertisement.rssi
+    return list(receptions).index(advertisement.gateway)
 
 
-def _unique_time(state: SensorState, measured_at: int) -> int:
+def _unique_time(taken: Sequence[int], measured_at: int) -> int:
     """Two packets of a sensor never share a millisecond: with the sensor it is the reading's identity."""
-    taken = {packet.measured_at for packet in state.packets}
     while measured_at in taken:
         measured_at += 1
     return measured_at

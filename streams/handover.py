@@ -12,7 +12,7 @@ import msgspec
 from schemas.aggregate import SECOND, Aggregate
 from schemas.reading import Reading
 from streams.deduplicate import MEMORY_MS, NATIVE, WINDOW_MS, is_copy
-from streams.sensor_state import Packet
+from streams.packets import Packet
 from streams.windows import LATENESS_MS
 
 # Copies of a packet reach the bridge within what a fold remembers, and clocks of the machines differ.
@@ -89,7 +89,7 @@ def _is_same_place(held: Reading, made: Reading) -> bool:
 
 
 def _is_same_packet(held: Reading, made: Reading) -> bool:
-    facts = (held.packet_id, held.counter, held.measured_at, held.received_at, held.values)
+    facts = (held.packet_id, held.counter, held.measured_at, held.values)
     return is_copy(Packet(*facts, native=held.format == NATIVE), made, made.packet_id)
 
 

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 
 from schemas.advertisement import Values
 
+# What such a flag begins with; the property follows.
+IMPLAUSIBLE = "implausible:"
+
 # property -> lowest and highest value that is believed, in the property's unit
 BANDS: dict[str, tuple[float, float]] = {
     "temperature": (-40, 85),  # °C
@@ -28,5 +31,5 @@ def implausible(values: Values, bands: Mapping[str, tuple[float, float]] = BANDS
         except TypeError:  # a list: the property comes more than once
             within = all(low <= each <= high for each in value if isinstance(each, (int, float)))
         if not within:
-            flags += (f"implausible:{name}",)
+            flags += (IMPLAUSIBLE + name,)
     return flags

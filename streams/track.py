@@ -27,7 +27,8 @@ from streams.fold import fold, forget_counter, is_folded, latest_of
 from streams.freshness import JUDGED_AFTER_MS
 from streams.places import Places
 from streams.schedule import Schedule
-from streams.sensor_state import SensorState, dump, load
+from streams.sensor_state import SensorState
+from streams.state_codec import dump, load
 from streams.watermark import KEY, Watermark
 
 log = logging.getLogger("streams.track")
@@ -65,7 +66,7 @@ def read_advertisement(value: bytes) -> Advertisement | Tick | CounterReset:
     return read
 
 
-_MANY_HEARINGS = 4  # of one gateway, until a fold lets go of those that are over
+_MANY_HEARINGS = 3  # of one gateway, until a fold lets go of those that are over
 _NOBODY = Registry()
 
 
@@ -154,7 +155,7 @@ class Batch:
         if reading.flags:
             self._note_flags(reading, record)
         if self._now >= state.windows.published + windows.PUBLISHED_EVERY_MS:
-            self._publish(key, windows.settle(reading.sensor, state.windows, self._now, state.revision))
+            self._publish(key, windows.settle(reading.sensor, state.windows, state.packets, self._now, state.revision))
             self._schedule.put(key, windows.final_at(reading.measured_at))
         else:
             self._schedule.put(key, windows.next_publication(state.windows, reading.measured_at))
@@ -177,7 +178,7 @@ class Batch:
             sensor, state.silence, now - JUDGED_AFTER_MS, self._watermark.listening, self._interval(sensor)
         )
         # readers take only a higher revision: what a tick makes of a sensor is one more
-        aggregates = windows.settle(sensor, state.windows, now, state.revision + 1)
+        aggregates = windows.settle(sensor, state.windows, state.packets, now, state.revision + 1)
         if transitions or aggregates:
             state.revision += 1
             self._states[key] = self._changed[key] = state

@@ -1,6 +1,7 @@
 """Windows of event time: five minutes in state, final after 15 minutes, then part of their hour and day. Pure.
 
-Exact whatever the order: sums are integers. A cell is a list, as it is touched for every quantity of every reading.
+Exact whatever the order: sums are integers. The packets that are remembered say what is in the five minutes; a cell is
+made of them when it is published, and when it goes into its hour and day.
 """
 
 from collections.abc import Iterator
@@ -9,7 +10,8 @@ import msgspec
 
 from schemas.advertisement import Values
 from schemas.aggregate import DAY, FIVE_MINUTES, HOUR, SECOND, WIDTHS, Aggregate
-from schemas.reading import Reading
+from streams.packets import MEMORY_PACKETS, NOTHING, Packets
+from streams.properties import MAX_VALUE, STEPS
 
 LATENESS_MS = 15 * 60_000
 # An open window is published at most so often, in milliseconds of the stream's clock.
@@ -18,33 +20,38 @@ PUBLISHED_EVERY_MS = 30_000
 LATE_FOR_WINDOWS = "late_for_windows"
 
 MICRO = 1_000_000
-MAX_VALUE = (1 << 53) // MICRO  # larger than any BTHome number; what is not exact in micro-units is left out
 MAX_CELLS = 2_048  # of one sensor: seven quantities of a day's backlog
 
 # Numbers are in micro-units; the sum is in whole units and micro-units, so that no day of any values outgrows 64 bits.
-# Times are milliseconds from the window's start. DIRTY: 1 if not yet published as it is.
-COUNT, UNITS, MICROS, MIN, MAX, FIRST, FIRST_AT, LAST, LAST_AT, DIRTY = range(10)
+# Times are milliseconds from the window's start.
+COUNT, UNITS, MICROS, MIN, MAX, FIRST, FIRST_AT, LAST, LAST_AT = range(9)
 Cell = list[int]
+Cells = dict[str, Cell]  # "temperature", or "temperature|1" for the second in a packet -> cell
 _WIDTHS_MS = tuple(width * SECOND for width in WIDTHS)
 _FIVE_MS, _HOUR_MS, _DAY_MS = FIVE_MINUTES * SECOND, HOUR * SECOND, DAY * SECOND
 
 
-class Windows(msgspec.Struct, array_like=True):
+class Windows(msgspec.Struct):
     """The open windows of one sensor. `published`: when it was last done, by the stream's clock.
 
-    `cells`: "temperature", or "temperature|1" for the second in a packet -> for each width: window number -> cell.
+    `open`: numbers of five-minute windows -> whether there is more to say than was published. What is in them the
+    packets say; `forgotten` what packets said that are not remembered any more. `closed`: of hours and of days, what
+    the final windows in them said. `encoded`: of forgotten and closed, until they change.
     """
 
     published: int = 0
-    cells: dict[str, list[dict[int, Cell]]] = {}
+    open: dict[int, bool] = {}
+    forgotten: dict[int, Cells] = {}
+    closed: tuple[dict[int, Cells], dict[int, Cells]] = msgspec.field(default_factory=lambda: ({}, {}))
+    encoded: bytes | None = None
 
 
-def numbers_of(values: Values, flags: tuple[str, ...]) -> Iterator[tuple[str, int]]:
-    """Every plausible number of a reading, in micro-units. No switches, texts, events."""
+def _numbers_of(values: Values, left_out: tuple[str, ...]) -> Iterator[tuple[str, int]]:
+    """Every other plausible number of a packet, in micro-units. No switches, texts, events."""
     for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float, list)):
+        if isinstance(value, bool) or not isinstance(value, (int, float, list)) or name in left_out:
             continue
-        if flags and f"implausible:{name}" in flags:
+        if name == "packet_id":
             continue
         if not isinstance(value, list):
             if -MAX_VALUE <= value <= MAX_VALUE:
@@ -55,33 +62,67 @@ def numbers_of(values: Values, flags: tuple[str, ...]) -> Iterator[tuple[str, in
                 yield (f"{name}|{index}" if index else name), round(item * MICRO)
 
 
-def add(windows: Windows, reading: Reading, ticked: int) -> bool:
-    """Take a reading in; False if it is late, or there is no room. One without a time of its own is left out.
+def takes(windows: Windows, packets: Packets, measured_at: int, ticked: int) -> bool:
+    """Whether a reading of that time is not late, and there is room for it.
 
     `ticked`: newest tick of the raw partition that it came through, unix milliseconds.
     """
-    if reading.time_source == "unknown":
-        return True
-    if final_at(reading.measured_at) <= ticked:
+    if final_at(measured_at) <= ticked:
         return False
-    number, at = divmod(reading.measured_at, _FIVE_MS)
-    for name, value in numbers_of(reading.values, reading.flags):
-        widths = windows.cells.get(name)
-        cell = widths[0].get(number) if widths else None
-        if cell is not None:
-            _merge(cell, (1, 0, value, value, value, value, at, value, at), 0)
-        elif sum(len(cells) for each in windows.cells.values() for cells in each) < MAX_CELLS:
-            units, micros = divmod(value, MICRO)
-            if widths is None:
-                widths = windows.cells[name] = [{}, {}, {}]
-            widths[0][number] = [1, units, micros, value, value, value, at, value, at, 1]
-        else:
-            return False
-    return True
+    return len(packets) < MEMORY_PACKETS or sum(map(len, windows.forgotten.values())) < MAX_CELLS
 
 
-def _merge(cell: Cell, more: Cell | tuple[int, ...], offset: int) -> None:
-    """Add a cell that begins `offset` milliseconds after this one's start."""
+def note(windows: Windows, measured_at: int) -> None:
+    """A packet of that time was remembered, which the windows take."""
+    windows.open[measured_at // _FIVE_MS] = True
+
+
+def keep(windows: Windows, packets: Packets, count: int) -> None:
+    """The first `count` packets are about to be forgotten: what they say of open windows must not be."""
+    for number in {packets.measured_at[row] // _FIVE_MS for row in range(count)} & windows.open.keys():
+        cells = windows.forgotten.setdefault(number, {})
+        for name, cell in _said(packets, number, range(count)).items():
+            _take_in(cells, name, cell, 0)
+        windows.encoded = None
+
+
+def _content(windows: Windows, packets: Packets, number: int) -> Cells:
+    """A five-minute window."""
+    cells = _said(packets, number, range(len(packets)))
+    for name, cell in windows.forgotten.get(number, {}).items():
+        _take_in(cells, name, cell, 0)
+    return cells
+
+
+def _said(packets: Packets, number: int, among: range) -> Cells:
+    """What those packets say of a five-minute window."""
+    times, left_out, start = packets.measured_at, packets.left_out, number * _FIVE_MS
+    rows = [row for row in among if start <= times[row] < start + _FIVE_MS and left_out[row] is not None]
+    rows.sort(key=times.__getitem__)
+    cells: Cells = {}
+    for name, column in packets.numbers.items():
+        told = [row for row in rows if column[row] != NOTHING and name not in (left_out[row] or ())]
+        if told:
+            unit, found = MICRO // STEPS[name], [column[row] for row in told]
+            units, micros = divmod(sum(found) * unit, MICRO)
+            first, last = told[0], told[-1]
+            cells[name] = [
+                *(len(told), units, micros, min(found) * unit, max(found) * unit),
+                *(found[0] * unit, times[first] - start, found[-1] * unit, times[last] - start),
+            ]
+    for row in rows:
+        others, at = packets.others[row], times[row] - start
+        for name, value in _numbers_of(others, left_out[row] or ()) if others else ():
+            _take_in(cells, name, [1, *divmod(value, MICRO), value, value, value, at, value, at], 0)
+    return cells
+
+
+def _take_in(cells: Cells, name: str, more: Cell, offset: int) -> None:
+    """Add a cell whose window begins `offset` milliseconds after the start of theirs."""
+    cell = cells.get(name)
+    if cell is None:
+        cells[name] = [*more[:FIRST_AT], more[FIRST_AT] + offset, more[LAST], more[LAST_AT] + offset]
+        return
     cell[COUNT] += more[COUNT]
     units, micros = divmod(cell[MICROS] + more[MICROS], MICRO)
     cell[UNITS] += more[UNITS] + units
@@ -92,53 +133,51 @@ def _merge(cell: Cell, more: Cell | tuple[int, ...], offset: int) -> None:
         cell[FIRST], cell[FIRST_AT] = more[FIRST], more[FIRST_AT] + offset
     if more[LAST_AT] + offset > cell[LAST_AT]:
         cell[LAST], cell[LAST_AT] = more[LAST], more[LAST_AT] + offset
-    cell[DIRTY] = 1
 
 
-def settle(sensor: str, windows: Windows, watermark: int, revision: int) -> list[Aggregate]:
+def settle(sensor: str, windows: Windows, packets: Packets, watermark: int, revision: int) -> list[Aggregate]:
     """What is to be published now that the stream has come so far; final windows go, into their hour and day."""
     found: list[Aggregate] = []
     may_publish = watermark >= windows.published + PUBLISHED_EVERY_MS
-    for name, (fives, hours, days) in list(windows.cells.items()):
-        quantity, _, index = name.partition("|")
-        for width, cells in enumerate((fives, hours, days)):
-            width_ms = _WIDTHS_MS[width]
-            for number in sorted(cells):
-                cell, end = cells[number], (number + 1) * width_ms
-                final = end + LATENESS_MS <= watermark
-                if not final and not (cell[DIRTY] and (may_publish or width or end <= watermark)):
-                    continue
-                found.append(_aggregate(sensor, quantity, int(index or 0), width, number, cell, revision, final))
-                cell[DIRTY] = 0
-                if not final:
-                    windows.published = windows.published if width else watermark
-                    continue
-                del cells[number]
-                if cells is fives:
-                    _accumulate(hours, _HOUR_MS, number * _FIVE_MS, cell)
-                    _accumulate(days, _DAY_MS, number * _FIVE_MS, cell)
-        if not (fives or hours or days):
-            del windows.cells[name]
+    grown: list[set[int]] = [set(), set()]
+    for number in sorted(windows.open):
+        end = (number + 1) * _FIVE_MS
+        final = end + LATENESS_MS <= watermark
+        if not final and not (windows.open[number] and (may_publish or end <= watermark)):
+            continue
+        cells = _content(windows, packets, number)
+        found += [_aggregate(sensor, name, 0, number, cell, revision, final) for name, cell in cells.items()]
+        if not final:
+            windows.open[number], windows.published = False, watermark
+            continue
+        del windows.open[number]
+        windows.forgotten.pop(number, None)
+        for place, (closed, width_ms) in enumerate(zip(windows.closed, _WIDTHS_MS[1:], strict=True)):
+            wider, offset = divmod(number * _FIVE_MS, width_ms)
+            grown[place].add(wider)
+            for name, cell in cells.items():
+                _take_in(closed.setdefault(wider, {}), name, cell, offset)
+        windows.encoded = None
+    for width, (closed, changed) in enumerate(zip(windows.closed, grown, strict=True), 1):
+        for number in sorted(closed):
+            final = (number + 1) * _WIDTHS_MS[width] + LATENESS_MS <= watermark
+            if final or number in changed:
+                cells = closed[number]
+                found += [_aggregate(sensor, name, width, number, cell, revision, final) for name, cell in cells.items()]
+            if final:
+                del closed[number]
+                windows.encoded = None
     return found
-
-
-def _accumulate(cells: dict[int, Cell], width_ms: int, start: int, cell: Cell) -> None:
-    number, offset = divmod(start, width_ms)
-    held = cells.get(number)
-    if held is None:
-        cells[number] = [*cell[:FIRST_AT], cell[FIRST_AT] + offset, cell[LAST], cell[LAST_AT] + offset, 1]
-    else:
-        _merge(held, cell, offset)
 
 
 def wake(windows: Windows) -> int | None:
     """The watermark at which something is to be published or becomes final; None if nothing is open."""
     found = []
-    for widths in windows.cells.values():
-        for width_ms, cells in zip(_WIDTHS_MS, widths, strict=True):
-            for number, cell in cells.items():
-                end = (number + 1) * width_ms
-                found.append(min(windows.published + PUBLISHED_EVERY_MS, end) if cell[DIRTY] else end + LATENESS_MS)
+    for number, more in windows.open.items():
+        end = (number + 1) * _FIVE_MS
+        found.append(min(windows.published + PUBLISHED_EVERY_MS, end) if more else end + LATENESS_MS)
+    for width_ms, closed in zip(_WIDTHS_MS[1:], windows.closed, strict=True):
+        found += [(number + 1) * width_ms + LATENESS_MS for number in closed]
     return min(found, default=None)
 
 
@@ -152,15 +191,14 @@ def final_at(measured_at: int) -> int:
     return measured_at - measured_at % _FIVE_MS + _FIVE_MS + LATENESS_MS
 
 
-def _aggregate(
-    sensor: str, quantity: str, index: int, width: int, number: int, cell: Cell, revision: int, final: bool
-) -> Aggregate:
+def _aggregate(sensor: str, name: str, width: int, number: int, cell: Cell, revision: int, final: bool) -> Aggregate:
+    quantity, _, index = name.partition("|")
     start = number * _WIDTHS_MS[width]
     count = cell[COUNT]
     return Aggregate(
         sensor=sensor,
         quantity=quantity,
-        index=index,
+        index=int(index or 0),
         width=WIDTHS[width],
         start=start,
         count=count,

@@ -3,7 +3,7 @@
 from benchmarks.engine.backlog import PARTITIONS
 from benchmarks.recovery.changelog import states
 from runtime.kafka import partition_of
-from streams.sensor_state import load
+from streams.state_codec import load
 
 
 def test_each_sensor_has_a_state_as_the_fold_leaves_it() -> None:

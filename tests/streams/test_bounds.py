@@ -20,7 +20,7 @@ from streams.fold import fold
 from streams.formats.bthome_table import DECIMALS
 from streams.gateways.state import KEY_PREFIX
 from streams.sensor_state import SensorState
-from streams.sensor_state import dump as dump_sensor
+from streams.state_codec import dump as dump_sensor
 from streams.track import MAX_VALUES_BYTES, Unreadable, read_advertisement
 from streams.watermark import Watermark
 from streams.windows import settle
@@ -102,7 +102,7 @@ def test_the_richest_packets_of_the_longest_names_fit_into_the_state_of_their_se
                 pytest.fail("the packet is to be as rich as is allowed")
             fold(state, advertisement, 0, T0 + at - 1)
             offset += 1
-        settle(SENSOR, state.windows, T0 + minute * MINUTE, offset)
+        settle(SENSOR, state.windows, state.packets, T0 + minute * MINUTE, offset)
         assert len(dump_sensor(state)) < LIMIT
     assert len(state.packets) == 512
 

@@ -4,7 +4,8 @@ import pytest
 
 from schemas.advertisement import Advertisement, Values
 from streams.fold import fold
-from streams.sensor_state import SensorState, load
+from streams.sensor_state import SensorState
+from streams.state_codec import load
 from tests.streams.tracking import HOUR, MINUTE, SECOND, SENSOR, Tracker, heard, tick
 
 RAW: Values = {"packet_id": 78, "battery": 100, "humidity": 63, "temperature": 22.3}

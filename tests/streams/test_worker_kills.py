@@ -40,7 +40,7 @@ from schemas.topics import (
 from streams.fold import latest_of
 from streams.formats import decode_frame
 from streams.places import Places
-from streams.sensor_state import load
+from streams.state_codec import load
 from streams.track import TrackStage
 from streams.watermark import KEY as WATERMARK
 from tests.conftest import find_free_port, serving

@@ -10,7 +10,7 @@ from faust.types import TP
 from schemas.codec import decode_advertisement, decode_aggregate, decode_clock, decode_latest, decode_reading
 from schemas.dead_letter import dead_letter_facts
 from schemas.topics import ADVERTISEMENTS, AGGREGATES, CLOCK, DEAD_LETTERS, FRESHNESS, GATEWAYS, LATEST, READINGS
-from streams import log_position, sensor_state, watermark
+from streams import log_position, state_codec, watermark
 from streams.decode import DecodeStage
 from streams.engine import States
 from streams.gateways import state as gateway_state
@@ -86,7 +86,7 @@ def stored_again(name: str, key: bytes, value: bytes, raw_partitions: int) -> by
         return log_position.LogPosition.load(value).dump()
     if key.startswith(gateway_state.KEY_PREFIX):
         return gateway_state.dump(gateway_state.load(value, key))
-    return sensor_state.dump(sensor_state.load(value))
+    return state_codec.dump(state_codec.load(value))
 
 
 def readings(broker: Broker) -> dict[Any, bytes]:

@@ -1,0 +1,289 @@
+"""A sensor's state as the changelog has it: 8 bytes of revision, then MessagePack; load and dump are inverse.
+
+It is written at every batch that the sensor speaks in, so it is small and cheap: times are distances from the newest
+reading, gateways places among the receptions, properties numbers, columns steps. A new field goes to the end of
+`_Stored`, of `dump` and of `load`, with a default: an older state lacks it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
+from math import gcd
+from operator import sub
+from typing import Any, TypeVar, get_args
+
+import msgspec
+
+from schemas.advertisement import TimeSource
+from schemas.aggregate import FIVE_MINUTES, SECOND
+from schemas.freshness import Freshness
+from schemas.reading import LatestValue, Reception
+from streams.cells_codec import dump_cells, load_cells
+from streams.counters import Counters
+from streams.freshness import Silence
+from streams.gateway_names import Packed, pack, unpack
+from streams.old_states import migrate
+from streams.packets import Packets
+from streams.properties import NAMES, NUMBERS, STEPS, in_steps
+from streams.sensor_state import Newest, SensorState
+from streams.windows import Windows
+
+VERSION = 3
+
+_SOURCES: tuple[TimeSource, ...] = get_args(TimeSource)
+_FRESHNESS: tuple[Freshness, ...] = get_args(Freshness)
+_WORDS: dict[Freshness | None, int] = {word: number for number, word in enumerate(_FRESHNESS)}
+_FIVE_MS = FIVE_MINUTES * SECOND
+_RHYTHM_MS = 60_000  # most sensors speak about so often
+Column = list[int]
+T = TypeVar("T")
+_StoredNewest = tuple[int, int, int | str, int | None, int | None, tuple[str, ...]]
+
+
+class _Stored(msgspec.Struct, array_like=True):
+    """The first twelve are where version 2 has its fields, so that a bluflow which knows that one reads the version."""
+
+    version: int
+    _revision: int
+    fences: dict[int, tuple[int, int, int]]
+    _packets: list[Any]
+    _newest: None
+    last_seen: int | None
+    readings: int
+    _values: dict[str, Any]
+    _receptions: dict[str, Any]
+    counters: Counters | None
+    _silence: list[Any]
+    _windows: list[Any]
+    gateways: Packed
+    receptions: list[int | None]
+    newest: _StoredNewest | None
+    values: list[Any]
+    silence: tuple[int | None, int, int]
+    hearings: dict[int | str, list[int]]
+    remembered: int
+    packets: list[Column]
+    numbers: dict[int, Column]
+    left_out: dict[int, tuple[str, ...] | None]
+    others: dict[int, dict[str, Any]]
+    published: int
+    open: list[int]
+    cells: bytes
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Stored).decode
+
+
+class _Version(msgspec.Struct, array_like=True):
+    """The one field that never moves."""
+
+    version: int
+
+
+_version = msgspec.msgpack.Decoder(_Version).decode
+
+
+class UnknownVersion(Exception):
+    """A state of a bluflow newer than this one."""
+
+
+def dump(state: SensorState) -> bytes:
+    """The bytes for the changelog."""
+    newest, packets, windows, silence = state.newest, state.packets, state.windows, state.silence
+    base = state.last_seen or 0
+    places: dict[str, int] = dict(zip(state.receptions, range(len(state.receptions)), strict=True))
+    if windows.encoded is None:
+        windows.encoded = dump_cells(windows)
+    stored = (
+        *(VERSION, 0, state.fences, (), None, state.last_seen, state.readings, {}, {}, state.counters, (), ()),
+        pack(tuple(state.receptions)),
+        [fact for held in state.receptions.values() for fact in (held.rssi, base - held.heard_at, held.copies)],
+        None if newest is None else _dump_newest(newest, base, places),
+        [each for name, held in state.values.items() for each in _dump_value(name, held, base)],
+        (_WORDS.get(silence.freshness), base - silence.since, silence.since - silence.last),
+        _dump_hearings(silence.hearings, state.receptions, places),
+        len(packets),
+        _dump_columns(packets, base),
+        {NUMBERS[name]: _dump_numbers(STEPS[name], column) for name, column in packets.numbers.items()},
+        _few(packets.left_out, ()),
+        _few(packets.others, None),
+        base - windows.published,
+        [(base // _FIVE_MS - number) * 2 + more for number, more in windows.open.items()],
+        windows.encoded,
+    )
+    return state.revision.to_bytes(8, "big") + _encode(stored)
+
+
+def load(value: bytes | SensorState | None) -> SensorState:
+    """Of a table's value, as recovered or as held. Raises UnknownVersion."""
+    if isinstance(value, SensorState):
+        return value
+    if value is None:
+        return SensorState()
+    encoded = memoryview(value)[8:]
+    version = _version(encoded).version
+    if version > VERSION:
+        raise UnknownVersion(f"state of version {version}, this bluflow knows {VERSION}: do not go back")
+    if version < VERSION:
+        return migrate(encoded)
+    return _load(_decode(encoded), int.from_bytes(value[:8], "big"))
+
+
+def _load(stored: _Stored, revision: int) -> SensorState:
+    base, names = stored.last_seen or 0, unpack(stored.gateways)
+    receptions = _load_receptions(stored.receptions, base, names)
+    word, since, last = stored.silence
+    hearings = _load_hearings(stored.hearings, receptions, names)
+    windows = Windows(
+        base - stored.published, {base // _FIVE_MS - each // 2: bool(each % 2) for each in stored.open}
+    )
+    load_cells(stored.cells, windows)
+    return SensorState(
+        revision=revision,
+        fences=stored.fences,
+        packets=_load_packets(stored, base),
+        newest=None if stored.newest is None else _load_newest(stored.newest, base, names),
+        last_seen=stored.last_seen,
+        readings=stored.readings,
+        values=_load_values(stored.values, base),
+        receptions=receptions,
+        counters=stored.counters,
+        silence=Silence(None if word is None else _FRESHNESS[word], base - since, base - since - last, hearings),
+        windows=windows,
+    )
+
+
+def _named(stored: Mapping[int | str, T], names: Sequence[str]) -> Iterator[tuple[str, T]]:
+    """By the names of gateways, whose keys are their places; a name is itself."""
+    return ((key if isinstance(key, str) else names[key], each) for key, each in stored.items())
+
+
+def _dump_newest(newest: Newest, base: int, places: Mapping[str, int]) -> tuple[Any, ...]:
+    gateway = places.get(newest.gateway, newest.gateway)
+    return base - newest.measured_at, _SOURCES.index(newest.time_source), gateway, newest.rssi, newest.packet_id, newest.flags
+
+
+def _load_newest(stored: _StoredNewest, base: int, names: Sequence[str]) -> Newest:
+    time, source, gateway, rssi, packet_id, flags = stored
+    return Newest(base - time, _SOURCES[source], gateway if isinstance(gateway, str) else names[gateway], rssi, packet_id, flags)
+
+
+def _load_receptions(stored: Sequence[Any], base: int, names: Sequence[str]) -> dict[str, Reception]:
+    facts = zip(names, stored[::3], stored[1::3], stored[2::3], strict=True)
+    return {name: Reception(rssi, base - time, copies) for name, rssi, time, copies in facts}
+
+
+def _dump_value(name: str, held: LatestValue, base: int) -> tuple[int | str, int, object]:
+    """Name, time and value. A name is its property's number * 2, one more if the value is a float in steps."""
+    value, number = held.value, NUMBERS.get(name)
+    if number is None:
+        return name, base - held.measured_at, value
+    steps = in_steps(name, value) if type(value) is float else None
+    if not steps:  # nor is 0 written so, as there are two
+        return number * 2, base - held.measured_at, value
+    return number * 2 + 1, base - held.measured_at, steps
+
+
+def _load_values(stored: Sequence[Any], base: int) -> dict[str, LatestValue]:
+    values, rest = {}, iter(stored)
+    for key, time, value in zip(rest, rest, rest, strict=True):
+        if isinstance(key, str):
+            values[key] = LatestValue(value, base - time)
+        else:
+            name = NAMES[key // 2]
+            values[name] = LatestValue(value / STEPS[name] if key % 2 else value, base - time)
+    return values
+
+
+def _dump_hearings(
+    hearings: Mapping[str, Sequence[int]], receptions: Mapping[str, Reception], places: Mapping[str, int]
+) -> dict[int | str, list[int]]:
+    """Distances from when the gateway was heard last, which nearly always is the newest of them."""
+    found: dict[int | str, list[int]] = {}
+    for name, times in hearings.items():
+        base = receptions[name].heard_at if name in receptions else 0
+        found[places.get(name, name)] = [base - time for time in times]
+    return found
+
+
+def _load_hearings(
+    stored: Mapping[int | str, Sequence[int]], receptions: Mapping[str, Reception], names: Sequence[str]
+) -> dict[str, list[int]]:
+    hearings = {}
+    for name, distances in _named(stored, names):
+        base = receptions[name].heard_at if name in receptions else 0
+        hearings[name] = [base - distance for distance in distances]
+    return hearings
+
+
+def _dump_columns(packets: Packets, base: int) -> list[Column]:
+    if not packets.measured_at:
+        return []
+    measured_at = packets.measured_at
+    times = [base - measured_at[0], *(after - time - _RHYTHM_MS for time, after in pairwise(measured_at))]
+    plain = (packets.came_after, packets.heard_by, packets.native)
+    return [times, _steps(packets.packet_id), _steps(packets.counter), *map(_plain, plain)]
+
+
+def _load_packets(stored: _Stored, base: int) -> Packets:
+    if not stored.packets:
+        return Packets()
+    count, (times, packet_id, counter, *plain) = stored.remembered, stored.packets
+    measured_at = list(accumulate(times[1:], lambda time, step: time + step + _RHYTHM_MS, initial=base - times[0]))
+    came_after, heard_by, native = (_whole(column, count) for column in plain)
+    return Packets(
+        measured_at,
+        came_after,
+        _unstep(packet_id, count),
+        _unstep(counter, count),
+        heard_by,
+        native,
+        _many(stored.left_out, (), count),
+        {NAMES[number]: _load_numbers(column, count) for number, column in stored.numbers.items()},
+        _many(stored.others, None, count),
+    )
+
+
+def _dump_numbers(steps: int, column: Column) -> Column:
+    """The largest unit that all are whole in, then the column in it."""
+    unit = gcd(steps, *column)
+    return [unit, *_steps(column if unit == 1 else [number // unit for number in column])]
+
+
+def _load_numbers(stored: Column, count: int) -> Column:
+    unit = stored[0]
+    return [number * unit for number in _unstep(stored[1:], count)]
+
+
+def _plain(column: Column) -> Column:
+    """The column; of one that is the same throughout, its first entry."""
+    return column[:1] if column.count(column[0]) == len(column) else column
+
+
+def _whole(column: Column, count: int) -> Column:
+    return column if len(column) == count else column * count
+
+
+def _steps(column: Column) -> Column:
+    """A column's first entry and the steps from each to the next; one step if all are the same, none if it is 0."""
+    if column.count(column[0]) == len(column):
+        return column[:1]
+    steps = list(map(sub, column[1:], column))
+    return [column[0], *(steps[:1] if steps.count(steps[0]) == len(steps) else steps)]
+
+
+def _unstep(steps: Column, count: int) -> Column:
+    if len(steps) < count:
+        steps += (steps[1:] or [0]) * (count - len(steps))
+    return list(accumulate(steps))
+
+
+def _few(column: Sequence[T], usual: T) -> dict[int, T]:
+    """The entries that are not the usual."""
+    if column.count(usual) == len(column):
+        return {}
+    return {row: entry for row, entry in enumerate(column) if entry != usual}
+
+
+def _many(few: dict[int, T], usual: T, count: int) -> list[T]:
+    return [few.get(row, usual) for row in range(count)] if few else [usual] * count
