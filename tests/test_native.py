@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from cli.child import spawn
-from shelly.simulator import Plan
+from shelly.world.scenario import house
+from shelly.world.world import addresses
 from tests.polling import until
 from tests.stack import Stack, running_stack
 
-PLAN = Plan(gateways=1, sensors=4, interval=4, seed=7)
+SCENARIO = house(gateways=1, sensors=4, interval=4, seed=7)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def sensors(stack: Stack) -> dict[str, Any]:
 
 
 def test_native_sensors_come_to_the_api_with_all_their_values(stack: Stack, ledger: Path) -> None:
-    expected = {sensor.mac for sensor in PLAN.make_sensors()}
+    expected = set(addresses(SCENARIO))
     until(lambda: sensors(stack).keys() == expected, 40, "every sensor on the API")
 
     def complete(sensor: dict[str, Any]) -> bool:
