@@ -16,8 +16,7 @@ from benchmarks.bench import Bench
 from benchmarks.engine.backlog import PARTITIONS, records
 from schemas.topics import ADVERTISEMENTS, TOPICS
 from streams.places import Places
-from streams.sensor_state import SensorState
-from streams.state_codec import load
+from streams.state_codec import Stored, load
 from streams.track import TrackStage
 from streams.watermark import KEY
 
@@ -50,16 +49,18 @@ def fold_all(advertisements: int, sensors: int) -> dict[bytes, bytes]:
     return changelog
 
 
-def parts_of(state: SensorState) -> dict[str, int]:
-    """Field -> bytes of its encoding; `packets` and `windows` are what they hold besides."""
-    return {name: len(_encode(getattr(state, name))) for name in state.__struct_fields__}
+def parts_of(value: bytes) -> dict[str, int]:
+    """Field as it is stored -> bytes of its encoding."""
+    stored = msgspec.msgpack.decode(value[REVISION:], strict=False)
+    parts = {name: len(_encode(each)) for name, each in zip(Stored.__struct_fields__, stored, strict=True)}
+    return {"revision": REVISION} | {name: size for name, size in parts.items() if not name.startswith("_")}
 
 
 def describe(changelog: dict[bytes, bytes]) -> str:
     """A table: bytes a sensor, and the fields that they are in."""
     states = [load(value) for value in changelog.values()]
     sizes = [len(value) for value in changelog.values()]
-    parts = [parts_of(state) for state in states]
+    parts = [parts_of(value) for value in changelog.values()]
     by_field = {name: mean(part[name] for part in parts) for name in parts[0]}
     rows = [f"| {name} | {size:.0f} |" for name, size in sorted(by_field.items(), key=lambda each: -each[1])]
     percentile = quantiles(sizes, n=100)[98] if len(sizes) > 1 else sizes[0]
@@ -67,10 +68,10 @@ def describe(changelog: dict[bytes, bytes]) -> str:
         f"{mean(sizes):,.0f} bytes a sensor on average, 99 % have at most {percentile:,.0f}, the most {max(sizes):,}."
     )
     packets = mean(len(state.packets) for state in states)
-    cells = mean(sum(len(cells) for widths in state.windows.cells.values() for cells in widths) for state in states)
+    windows = mean(len(state.windows.open) + sum(map(len, state.windows.closed)) for state in states)
     return "\n".join(
         [
-            f"{said} A sensor has {packets:.1f} packets and {cells:.1f} window cells.",
+            f"{said} A sensor has {packets:.1f} packets and {windows:.1f} windows.",
             "",
             "|  | bytes, mean |",
             "|---|---|",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import gcd
+from typing import Any
 
 import msgspec
 
@@ -13,7 +14,7 @@ _MAX_EXPONENT = 6
 # A group: width (0 five minutes, 1 hour, 2 day), number of the window, count, first and last time, and for each cell
 # with these: its name, minimum, and above it maximum, first, last, mean times count. Its numbers are in 10^k
 # micro-units. A name is its property's number * 8 + k; or the name itself, and k is 0.
-_Group = list[int | str]
+_Group = list[Any]
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[_Group]).decode
 

@@ -5,7 +5,7 @@ from zlib import crc32
 import msgspec
 
 from schemas.advertisement import Values
-from schemas.reading import LatestValue, Reception
+from schemas.reading import LatestValue, Reception, Refused
 from streams.counters import Counters
 from streams.freshness import Silence
 from streams.packets import Packet
@@ -45,6 +45,7 @@ class _State(msgspec.Struct, array_like=True):
     counters: Counters | None = None
     silence: Silence = msgspec.field(default_factory=Silence)
     windows: _Windows = msgspec.field(default_factory=_Windows)
+    refused: Refused | None = None
 
 
 _decode = msgspec.msgpack.Decoder(_State).decode
@@ -63,6 +64,7 @@ def migrate(encoded: bytes | memoryview) -> SensorState:
         receptions=old.receptions,
         counters=old.counters,
         silence=old.silence,
+        refused=old.refused,
     )
     if old.version == 1 and old.last_seen is not None and old.newest is not None:
         # a sensor that fell silent before the change must be called silent after it

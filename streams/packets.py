@@ -32,8 +32,8 @@ class Packets(msgspec.Struct):
 
     `came_after`: when it came through the stream, in tens of seconds after it was measured, rounded up. `heard_by`: a
     bit a gateway, by its place among the receptions. `left_out`: the properties that the windows do not take, None for
-    all. `numbers`: property -> column, in its steps; `others`: what is no number of its property's steps. The packet id, which has a
-    column of its own, is in neither.
+    all. `numbers`: property -> column, in its steps; `others`: what is no number of its property's steps. The packet
+    id, which has a column of its own, is in neither.
     """
 
     measured_at: list[int] = []
@@ -105,7 +105,7 @@ class Packets(msgspec.Struct):
         """Let go of the first so many."""
         columns = (self.measured_at, self.came_after, self.packet_id, self.counter, self.heard_by, self.native)
         for column in (*columns, self.left_out, self.others):
-            del column[:count]  # type: ignore[attr-defined]
+            del column[:count]
         for name, numbers in list(self.numbers.items()):
             del numbers[:count]
             if numbers.count(NOTHING) == len(numbers):
@@ -115,4 +115,3 @@ class Packets(msgspec.Struct):
         """A reception is gone, and those behind it moved up."""
         below = (1 << place) - 1
         self.heard_by = [heard & below | heard >> place + 1 << place for heard in self.heard_by]
-

@@ -1,7 +1,7 @@
 """Where the stages read and write: full topic names and partition counts, as the broker has them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiokafka.admin import AIOKafkaAdminClient
 
@@ -22,6 +22,7 @@ class Places:
     prefix: str
     partitions: Mapping[str, int]
     generation: str = ""
+    _names: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def name(self, topic: Topic) -> str:
         """The topic's name on the broker."""
@@ -41,8 +42,9 @@ class Places:
         by: bytes | None = None,
     ) -> Output:
         """A record for the partition that `by` belongs to; by its key, if not given."""
-        place = partition_of(key if by is None else by, self.count(topic))
-        return Output(self.name(topic), place, key, value, tuple(headers))
+        name = self._names.get(topic.name) or self._names.setdefault(topic.name, self.name(topic))
+        place = partition_of(key if by is None else by, self.partitions[topic.name])
+        return Output(name, place, key, value, tuple(headers))
 
     def everywhere(self, topic: Topic, key: bytes, value: bytes) -> list[Output]:
         """The same record for each partition."""

@@ -3,7 +3,7 @@
 import msgspec
 
 from schemas.advertisement import TimeSource
-from schemas.reading import LatestValue, Reception
+from schemas.reading import LatestValue, Reception, Refused
 from streams.counters import Counters
 from streams.freshness import Silence
 from streams.packets import Packets
@@ -35,3 +35,4 @@ class SensorState(msgspec.Struct):
     counters: Counters | None = None
     silence: Silence = msgspec.field(default_factory=Silence)
     windows: Windows = msgspec.field(default_factory=Windows)
+    refused: Refused | None = None  # 15 bytes at most

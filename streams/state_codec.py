@@ -2,7 +2,7 @@
 
 It is written at every batch that the sensor speaks in, so it is small and cheap: times are distances from the newest
 reading, gateways places among the receptions, properties numbers, columns steps. A new field goes to the end of
-`_Stored`, of `dump` and of `load`, with a default: an older state lacks it.
+`Stored`, of `dump` and of `load`, with a default: an older state lacks it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ import msgspec
 from schemas.advertisement import TimeSource
 from schemas.aggregate import FIVE_MINUTES, SECOND
 from schemas.freshness import Freshness
-from schemas.reading import LatestValue, Reception
+from schemas.reading import LatestValue, Reception, Refused
 from streams.cells_codec import dump_cells, load_cells
 from streams.counters import Counters
 from streams.freshness import Silence
@@ -36,11 +36,11 @@ _FIVE_MS = FIVE_MINUTES * SECOND
 _RHYTHM_MS = 60_000  # most sensors speak about so often
 Column = list[int]
 T = TypeVar("T")
-_StoredNewest = tuple[int, int, int | str, int | None, int | None, tuple[str, ...]]
+StoredNewest = tuple[int, int, int | str, int | None, int | None, tuple[str, ...]]
 
 
-class _Stored(msgspec.Struct, array_like=True):
-    """The first twelve are where version 2 has its fields, so that a bluflow which knows that one reads the version."""
+class Stored(msgspec.Struct, array_like=True):
+    """The first thirteen are where version 2 has its fields: a bluflow that knows that one reads what version it is."""
 
     version: int
     _revision: int
@@ -54,9 +54,10 @@ class _Stored(msgspec.Struct, array_like=True):
     counters: Counters | None
     _silence: list[Any]
     _windows: list[Any]
+    refused: Refused | None
     gateways: Packed
     receptions: list[int | None]
-    newest: _StoredNewest | None
+    newest: StoredNewest | None
     values: list[Any]
     silence: tuple[int | None, int, int]
     hearings: dict[int | str, list[int]]
@@ -71,7 +72,7 @@ class _Stored(msgspec.Struct, array_like=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Stored).decode
+_decode = msgspec.msgpack.Decoder(Stored).decode
 
 
 class _Version(msgspec.Struct, array_like=True):
@@ -94,8 +95,9 @@ def dump(state: SensorState) -> bytes:
     places: dict[str, int] = dict(zip(state.receptions, range(len(state.receptions)), strict=True))
     if windows.encoded is None:
         windows.encoded = dump_cells(windows)
-    stored = (
+    stored: tuple[object, ...] = (
         *(VERSION, 0, state.fences, (), None, state.last_seen, state.readings, {}, {}, state.counters, (), ()),
+        state.refused,
         pack(tuple(state.receptions)),
         [fact for held in state.receptions.values() for fact in (held.rssi, base - held.heard_at, held.copies)],
         None if newest is None else _dump_newest(newest, base, places),
@@ -129,14 +131,12 @@ def load(value: bytes | SensorState | None) -> SensorState:
     return _load(_decode(encoded), int.from_bytes(value[:8], "big"))
 
 
-def _load(stored: _Stored, revision: int) -> SensorState:
+def _load(stored: Stored, revision: int) -> SensorState:
     base, names = stored.last_seen or 0, unpack(stored.gateways)
     receptions = _load_receptions(stored.receptions, base, names)
     word, since, last = stored.silence
     hearings = _load_hearings(stored.hearings, receptions, names)
-    windows = Windows(
-        base - stored.published, {base // _FIVE_MS - each // 2: bool(each % 2) for each in stored.open}
-    )
+    windows = Windows(base - stored.published, {base // _FIVE_MS - each // 2: bool(each % 2) for each in stored.open})
     load_cells(stored.cells, windows)
     return SensorState(
         revision=revision,
@@ -150,6 +150,7 @@ def _load(stored: _Stored, revision: int) -> SensorState:
         counters=stored.counters,
         silence=Silence(None if word is None else _FRESHNESS[word], base - since, base - since - last, hearings),
         windows=windows,
+        refused=stored.refused,
     )
 
 
@@ -160,12 +161,21 @@ def _named(stored: Mapping[int | str, T], names: Sequence[str]) -> Iterator[tupl
 
 def _dump_newest(newest: Newest, base: int, places: Mapping[str, int]) -> tuple[Any, ...]:
     gateway = places.get(newest.gateway, newest.gateway)
-    return base - newest.measured_at, _SOURCES.index(newest.time_source), gateway, newest.rssi, newest.packet_id, newest.flags
+    return (
+        base - newest.measured_at,
+        _SOURCES.index(newest.time_source),
+        gateway,
+        newest.rssi,
+        newest.packet_id,
+        newest.flags,
+    )
 
 
-def _load_newest(stored: _StoredNewest, base: int, names: Sequence[str]) -> Newest:
+def _load_newest(stored: StoredNewest, base: int, names: Sequence[str]) -> Newest:
     time, source, gateway, rssi, packet_id, flags = stored
-    return Newest(base - time, _SOURCES[source], gateway if isinstance(gateway, str) else names[gateway], rssi, packet_id, flags)
+    return Newest(
+        base - time, _SOURCES[source], gateway if isinstance(gateway, str) else names[gateway], rssi, packet_id, flags
+    )
 
 
 def _load_receptions(stored: Sequence[Any], base: int, names: Sequence[str]) -> dict[str, Reception]:
@@ -225,7 +235,7 @@ def _dump_columns(packets: Packets, base: int) -> list[Column]:
     return [times, _steps(packets.packet_id), _steps(packets.counter), *map(_plain, plain)]
 
 
-def _load_packets(stored: _Stored, base: int) -> Packets:
+def _load_packets(stored: Stored, base: int) -> Packets:
     if not stored.packets:
         return Packets()
     count, (times, packet_id, counter, *plain) = stored.remembered, stored.packets
@@ -285,5 +295,5 @@ def _few(column: Sequence[T], usual: T) -> dict[int, T]:
     return {row: entry for row, entry in enumerate(column) if entry != usual}
 
 
-def _many(few: dict[int, T], usual: T, count: int) -> list[T]:
+def _many(few: Mapping[int, T], usual: T, count: int) -> list[T]:
     return [few.get(row, usual) for row in range(count)] if few else [usual] * count

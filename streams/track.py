@@ -12,8 +12,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.advertisement import Advertisement, CounterReset, Tick
-from schemas.aggregate import Aggregate
+from schemas.advertisement import Advertisement, CounterReset, Refusal, Tick
 from schemas.codec import decode_advertisement, encode
 from schemas.gateway import Clock
 from schemas.reading import Reading
@@ -23,13 +22,14 @@ from streams import freshness, metrics, windows
 from streams.counters import COUNTER_RESET
 from streams.dead_letters import dead_letter
 from streams.engine import States, Work
-from streams.fold import fold, forget_counter, is_folded, latest_of
+from streams.fold import fold, forget_counter, is_folded, latest_of, refuse
 from streams.freshness import JUDGED_AFTER_MS
 from streams.places import Places
 from streams.schedule import Schedule
 from streams.sensor_state import SensorState
 from streams.state_codec import dump, load
 from streams.watermark import KEY, Watermark
+from streams.windows import Published, aggregate_of
 
 log = logging.getLogger("streams.track")
 
@@ -43,17 +43,17 @@ class Unreadable(Exception):
     """A record that is no advertisement, or one that no state could hold."""
 
 
-def read_advertisement(value: bytes) -> Advertisement | Tick | CounterReset:
+def read_advertisement(value: bytes) -> Advertisement | Tick | CounterReset | Refusal:
     """The record. Raises Unreadable, here and not in a fold: what fails there ends the worker, again and again."""
     try:
-        read: Advertisement | Tick | CounterReset = decode_advertisement(value)
+        read: Advertisement | Tick | CounterReset | Refusal = decode_advertisement(value)
         if not isinstance(read, Tick) and not _SENSOR(read.sensor):
             raise ValueError(f"not a sensor's id: {read.sensor[:40]!r}")
         if isinstance(read, Advertisement):
             if len(_pack(read.values)) > MAX_VALUES_BYTES:
                 raise ValueError(f"values of more than {MAX_VALUES_BYTES} bytes")
             numbers = [read.measured_at, read.received_at, read.counter or 0]
-        elif isinstance(read, CounterReset):
+        elif isinstance(read, CounterReset | Refusal):
             numbers = [read.received_at]
         else:
             numbers = [read.time, *(change.at for change in read.gateways)]
@@ -91,6 +91,8 @@ class Batch:
     def __init__(self, places: Places, registry: Registry, states: States, partition: int) -> None:
         self._places, self._registry, self._states, self._partition = places, registry, states, partition
         self._work, self._changed, self._spoke = Work(), dict[bytes, SensorState](), set[bytes]()
+        self._published = dict[tuple[bytes, str, int, int], Published]()
+        self._readings = self._copies = 0
         self._watermark: Watermark = Watermark.load(states.get(KEY), places.count(RAW_FRAMES))
         states[KEY] = self._watermark
         self._schedule = self._watermark.schedule = self._watermark.schedule or self._make_schedule()
@@ -117,6 +119,8 @@ class Batch:
         self._changed[key] = state
         if isinstance(read, Advertisement):
             self._advertisement(key, state, read, record)
+        elif isinstance(read, Refusal):
+            self._refusal(key, state, read, record)
         else:
             forget_counter(state, read)
             log.warning(
@@ -128,6 +132,12 @@ class Batch:
         work = self._work
         for key in self._spoke:
             work.outputs.append(self._places.output(LATEST, key, encode(latest_of(key.decode(), self._changed[key]))))
+        for (key, *_), published in self._published.items():
+            aggregate = aggregate_of(key.decode(), published)
+            work.outputs.append(self._places.output(AGGREGATES, aggregate.key, encode(aggregate), by=key))
+        metrics.AGGREGATES.inc(len(self._published))
+        metrics.READINGS.inc(self._readings)
+        metrics.COPIES.inc(self._copies)
         work.changed = {key: dump(state) for key, state in self._changed.items()}
         if self._now > self._began:
             key = b"%d" % self._partition
@@ -147,18 +157,26 @@ class Batch:
         if state.silence.freshness != "fresh":  # else it is on the schedule, with a deadline that hearings only put off
             self._wake_for(key, advertisement.measured_at)
         if reading is None:
-            metrics.COPIES.inc()
+            self._copies += 1
             return
-        metrics.READINGS.inc()
+        self._readings += 1
         self._work.outputs.append(self._places.output(READINGS, key, encode(reading)))
         self._spoke.add(key)
         if reading.flags:
             self._note_flags(reading, record)
         if self._now >= state.windows.published + windows.PUBLISHED_EVERY_MS:
-            self._publish(key, windows.settle(reading.sensor, state.windows, state.packets, self._now, state.revision))
+            self._publish(key, windows.settle(state.windows, state.packets, self._now, state.revision))
             self._schedule.put(key, windows.final_at(reading.measured_at))
         else:
             self._schedule.put(key, windows.next_publication(state.windows, reading.measured_at))
+
+    def _refusal(self, key: bytes, state: SensorState, refusal: Refusal, record: Any) -> None:
+        if state.refused is None:
+            origin = _origin(record, refusal.sensor)
+            log.warning("%s has a bind key and speaks unencrypted: refused", refusal.sensor, extra=origin)
+        refuse(state, refusal)
+        if state.newest is not None:  # of a sensor without a reading there is no latest
+            self._spoke.add(key)
 
     def _tick(self, tick: Tick) -> None:
         """The clock goes on; whoever is due by then fell silent, spoke again, or has windows to publish."""
@@ -178,21 +196,21 @@ class Batch:
             sensor, state.silence, now - JUDGED_AFTER_MS, self._watermark.listening, self._interval(sensor)
         )
         # readers take only a higher revision: what a tick makes of a sensor is one more
-        aggregates = windows.settle(sensor, state.windows, state.packets, now, state.revision + 1)
-        if transitions or aggregates:
+        published = windows.settle(state.windows, state.packets, now, state.revision + 1)
+        if transitions or published:
             state.revision += 1
             self._states[key] = self._changed[key] = state
         for transition in transitions:
             metrics.TRANSITIONS.labels(transition.freshness, transition.cause or "").inc()
             self._work.outputs.append(self._places.output(FRESHNESS, key, encode(transition)))
-        self._publish(key, aggregates)
+        self._publish(key, published)
         self._wake_for(key, again)
         self._schedule.put(key, windows.wake(state.windows))
 
-    def _publish(self, key: bytes, aggregates: list[Aggregate]) -> None:
-        for aggregate in aggregates:
-            self._work.outputs.append(self._places.output(AGGREGATES, aggregate.key, encode(aggregate), by=key))
-        metrics.AGGREGATES.inc(len(aggregates))
+    def _publish(self, key: bytes, published: list[Published]) -> None:
+        """Of one window, only the last of a batch: readers would take the others for nothing."""
+        for each in published:
+            self._published[key, each.name, each.width, each.number] = each
 
     def _note_flags(self, reading: Reading, record: Any) -> None:
         if windows.LATE_FOR_WINDOWS in reading.flags:

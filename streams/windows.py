@@ -5,6 +5,7 @@ made of them when it is published, and when it goes into its hour and day.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
 
@@ -99,15 +100,18 @@ def _said(packets: Packets, number: int, among: range) -> Cells:
     times, left_out, start = packets.measured_at, packets.left_out, number * _FIVE_MS
     rows = [row for row in among if start <= times[row] < start + _FIVE_MS and left_out[row] is not None]
     rows.sort(key=times.__getitem__)
+    whole = all(left_out[row] == () for row in rows)
     cells: Cells = {}
     for name, column in packets.numbers.items():
-        told = [row for row in rows if column[row] != NOTHING and name not in (left_out[row] or ())]
-        if told:
-            unit, found = MICRO // STEPS[name], [column[row] for row in told]
+        told, found = rows, [column[row] for row in rows]
+        if not whole or NOTHING in found:
+            told = [row for row in rows if column[row] != NOTHING and name not in (left_out[row] or ())]
+            found = [column[row] for row in told]
+        if found:
+            unit, first, last = MICRO // STEPS[name], told[0], told[-1]
             units, micros = divmod(sum(found) * unit, MICRO)
-            first, last = told[0], told[-1]
             cells[name] = [
-                *(len(told), units, micros, min(found) * unit, max(found) * unit),
+                *(len(found), units, micros, min(found) * unit, max(found) * unit),
                 *(found[0] * unit, times[first] - start, found[-1] * unit, times[last] - start),
             ]
     for row in rows:
@@ -135,9 +139,20 @@ def _take_in(cells: Cells, name: str, more: Cell, offset: int) -> None:
         cell[LAST], cell[LAST_AT] = more[LAST], more[LAST_AT] + offset
 
 
-def settle(sensor: str, windows: Windows, packets: Packets, watermark: int, revision: int) -> list[Aggregate]:
+class Published(NamedTuple):
+    """A window to be published as it is now: of a quantity, its width's place among the widths, its number."""
+
+    name: str
+    width: int
+    number: int
+    cell: Cell
+    revision: int
+    final: bool
+
+
+def settle(windows: Windows, packets: Packets, watermark: int, revision: int) -> list[Published]:
     """What is to be published now that the stream has come so far; final windows go, into their hour and day."""
-    found: list[Aggregate] = []
+    found: list[Published] = []
     may_publish = watermark >= windows.published + PUBLISHED_EVERY_MS
     grown: list[set[int]] = [set(), set()]
     for number in sorted(windows.open):
@@ -146,7 +161,7 @@ def settle(sensor: str, windows: Windows, packets: Packets, watermark: int, revi
         if not final and not (windows.open[number] and (may_publish or end <= watermark)):
             continue
         cells = _content(windows, packets, number)
-        found += [_aggregate(sensor, name, 0, number, cell, revision, final) for name, cell in cells.items()]
+        found += [Published(name, 0, number, cell, revision, final) for name, cell in cells.items()]
         if not final:
             windows.open[number], windows.published = False, watermark
             continue
@@ -163,7 +178,7 @@ def settle(sensor: str, windows: Windows, packets: Packets, watermark: int, revi
             final = (number + 1) * _WIDTHS_MS[width] + LATENESS_MS <= watermark
             if final or number in changed:
                 cells = closed[number]
-                found += [_aggregate(sensor, name, width, number, cell, revision, final) for name, cell in cells.items()]
+                found += [Published(name, width, number, cell[:], revision, final) for name, cell in cells.items()]
             if final:
                 del closed[number]
                 windows.encoded = None
@@ -191,7 +206,9 @@ def final_at(measured_at: int) -> int:
     return measured_at - measured_at % _FIVE_MS + _FIVE_MS + LATENESS_MS
 
 
-def _aggregate(sensor: str, name: str, width: int, number: int, cell: Cell, revision: int, final: bool) -> Aggregate:
+def aggregate_of(sensor: str, published: Published) -> Aggregate:
+    """The record of it."""
+    name, width, number, cell, revision, final = published
     quantity, _, index = name.partition("|")
     start = number * _WIDTHS_MS[width]
     count = cell[COUNT]

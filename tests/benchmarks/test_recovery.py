@@ -13,4 +13,4 @@ def test_each_sensor_has_a_state_as_the_fold_leaves_it() -> None:
     loaded = [load(value) for _, _, value in found]
     assert min(state.readings for state in loaded) >= 20
     assert min(len(state.packets) for state in loaded) >= 20
-    assert all(state.newest and state.windows.cells for state in loaded)
+    assert all(state.newest and state.windows.open for state in loaded)

@@ -25,7 +25,7 @@ from streams.track import MAX_VALUES_BYTES, Unreadable, read_advertisement
 from streams.watermark import Watermark
 from streams.windows import settle
 from tests.streams.gateways.test_gateways import NOW, PLACES, record, tick
-from tests.streams.tracking import MINUTE, SECOND, SENSOR, T0, Event, Tracker, heard, number, ticks
+from tests.streams.tracking import MINUTE, SECOND, T0, Event, Tracker, heard, number, ticks
 from tests.streams.tracking import tick as clock
 
 LIMIT = 1_000_000
@@ -102,7 +102,7 @@ def test_the_richest_packets_of_the_longest_names_fit_into_the_state_of_their_se
                 pytest.fail("the packet is to be as rich as is allowed")
             fold(state, advertisement, 0, T0 + at - 1)
             offset += 1
-        settle(SENSOR, state.windows, state.packets, T0 + minute * MINUTE, offset)
+        settle(state.windows, state.packets, T0 + minute * MINUTE, offset)
         assert len(dump_sensor(state)) < LIMIT
     assert len(state.packets) == 512
 

@@ -1,7 +1,6 @@
 """The stream's clock: the least of all raw partitions' ticks, what they told, and its state through versions."""
 
 import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -113,13 +113,25 @@ def test_an_open_window_is_published_every_30_seconds_at_most_and_final_after_15
     readings: list[Event] = [
         (at, partial(heard, at, values={"humidity": 50})) for at in range(SECOND, 5 * MINUTE, 5 * SECOND)
     ]
-    track.fold(number([*readings, *ticks(0, 25 * MINUTE)]))
+    for record in number([*readings, *ticks(0, 25 * MINUTE)]):
+        track.fold([record])
     fives = [each for each in track.aggregates if each.width == FIVE_MINUTES]
     assert 9 <= len(fives) <= 12, "ten half minutes"
     assert [each.final for each in fives] == [False] * (len(fives) - 1) + [True]
     assert [each.revision for each in fives] == sorted({each.revision for each in fives})
     assert {each.width for each in track.aggregates} == {FIVE_MINUTES, HOUR, DAY}
     assert not any(each.final for each in track.aggregates if each.width != FIVE_MINUTES)
+
+
+def test_of_each_window_a_batch_publishes_the_last_only() -> None:
+    readings: list[Event] = [(at, partial(heard, at)) for at in range(SECOND, 62 * MINUTE, 20 * SECOND)]
+    log, one_by_one, at_once = number([*readings, *ticks(0, 62 * MINUTE)]), Tracker(), Tracker()
+    for record in log:
+        one_by_one.fold([record])
+    at_once.fold(log)
+    assert at_once.applied() == one_by_one.applied()
+    assert len(at_once.aggregates) == len(at_once.applied()) < len(one_by_one.aggregates)
+    assert at_once.changelog == one_by_one.changelog
 
 
 def test_what_comes_later_than_final_is_a_reading_and_changes_no_aggregate() -> None:
