@@ -8,6 +8,7 @@ from pathlib import Path
 import prometheus_client
 import pytest
 
+import api.homeassistant.metrics
 import bridge.metrics
 import shelly.inventory.metrics
 import streams.metrics
@@ -43,6 +44,7 @@ def test_every_topic_stands_in_the_readme() -> None:
 
 def metric_names() -> set[str]:
     """Every metric of ours, as Prometheus sees it."""
+    assert api.homeassistant.metrics
     assert bridge.metrics
     assert shelly.inventory.metrics
     assert streams.metrics
