@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaProducer
 
 from cli.child import spawn
 from schemas.codec import encode
+from schemas.home_assistant import STATE, availability_topic
 from schemas.reading import Latest
 from schemas.topics import LATEST
 from tests.api.fakes import OTHER, SENSOR, latest
@@ -153,17 +154,13 @@ async def test_while_nobody_tells_nothing_is_believed(
     await shows(home, 22.3, OTHERS)
     assert publisher.stop(signal) == code
     await shows(home, UNAVAILABLE, OTHERS)
-    # what the broker kept says that the sensor is online; the first thing that is said now is that it is not
+    # what the broker kept says that the sensor is online: it is told better before we say that we are there
+    home.available.clear()
     await publisher.hear(OTHER, ago=3600)
     await publisher.start()
-    seen = set()
-
-    def offline() -> bool:
-        seen.add(home.shown()[OTHERS])
-        return "homeassistant_devices 1.0" in httpx.get(f"http://127.0.0.1:{publisher.port}/metrics").text
-
-    await until_async(offline, 20, "told")
-    assert seen == {UNAVAILABLE}
+    await until_async(lambda: (STATE, "online") in home.available, 20, "we are there")
+    assert home.available == [(availability_topic(OTHER), "offline"), (STATE, "online")]
+    assert home.shown()[OTHERS] == UNAVAILABLE
 
 
 async def test_a_sensor_that_is_forgotten_is_no_device_any_more(
