@@ -25,7 +25,7 @@ class Assistant:
     ) -> None:
         self.devices: dict[str, Configuration] = {}  # by the topic of the configuration
         self.configured = 0  # how often it was told of a device
-        self.available: list[tuple[str, str]] = []  # all that was said of availability, in its order
+        self.available: list[tuple[str, str]] = []  # what was said while it listened, in its order
         self._availability: dict[str, str] = {}
         self._values: dict[str, tuple[float, dict[str, Any]]] = {}  # when it came, by state topic
         self._lock = threading.RLock()
@@ -84,7 +84,8 @@ class Assistant:
                 self._values[message.topic] = (time.monotonic(), json.loads(message.payload))
             else:
                 self._availability[message.topic] = message.payload.decode()
-                self.available.append((message.topic, message.payload.decode()))
+                if not message.retain:
+                    self.available.append((message.topic, message.payload.decode()))
 
     def _configure(self, topic: str, payload: bytes) -> None:
         self.configured += 1
