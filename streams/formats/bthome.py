@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -17,6 +18,8 @@ from streams.formats.reasons import InvalidPacket
 
 _VERSION = 2
 _ENCRYPTED, _MAC_INCLUDED, _TRIGGER_BASED = 1, 2, 4
+
+_PLAIN = bytes((_VERSION << 5,))
 
 _layouts = Layouts()
 
@@ -41,16 +44,17 @@ def decode(service_data: bytes, mac: str | None = None, key: bytes | None = None
     `mac` (six bytes in hex, with or without colons) and `key` (16 bytes) are for encrypted packets only.
     Raises InvalidPacket; ValueError if an encrypted packet has its key but no MAC.
     """
-    values = _layouts.read(service_data)
-    if values is not None:
-        return Packet(_VERSION, False, bool(service_data[0] & _TRIGGER_BASED), values)
     if not service_data:
         raise InvalidPacket("empty")
     info = service_data[0]
+    if not info & _ENCRYPTED:
+        values = _layouts.read(service_data)
+        if values is not None:
+            return Packet(_VERSION, False, bool(info & _TRIGGER_BASED), values)
     if info >> 5 != _VERSION:
         raise InvalidPacket("unsupported_version")
     body = service_data[1:]
-    address = None
+    address: bytes | None = None
     if info & _MAC_INCLUDED:
         if len(body) < 6:
             raise InvalidPacket("too_short")
@@ -58,12 +62,21 @@ def decode(service_data: bytes, mac: str | None = None, key: bytes | None = None
     counter = None
     if info & _ENCRYPTED:
         if address is None and mac is not None:
-            address = bytes.fromhex(mac.replace(":", ""))
+            address = _address(mac)
         body, counter = decrypt(body, info, address, key)
+    plain = _PLAIN + body  # as it would be if nothing stood around its objects: the layouts are the same
+    values = _layouts.read(plain)
+    if values is not None:
+        return Packet(_VERSION, counter is not None, bool(info & _TRIGGER_BASED), values, None, counter)
     objects, stopped = walk(body)
     if stopped is None:
-        _layouts.learn(service_data)
+        _layouts.learn(plain)
     return Packet(_VERSION, counter is not None, bool(info & _TRIGGER_BASED), collect(objects), stopped, counter)
+
+
+@lru_cache(maxsize=4096)
+def _address(mac: str) -> bytes:
+    return bytes.fromhex(mac.replace(":", ""))
 
 
 def walk(body: bytes) -> tuple[list[tuple[int, Any]], Stopped | None]:

@@ -4,6 +4,7 @@ Layout after the device-info byte: ciphertext | counter (4 bytes, little-endian)
 The nonce is the MAC in printed order, the service UUID as on air, the device-info byte, the counter as on air.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
@@ -17,9 +18,13 @@ _TAG = 4
 _KEY = 16
 
 
+# what stands between MAC and counter in a nonce, by device-info byte
+_AROUND = [_UUID_ON_AIR + bytes((info,)) for info in range(256)]
+
+
 @lru_cache(maxsize=4096)
-def _cipher(key: bytes) -> AESCCM:
-    return AESCCM(key, tag_length=_TAG)
+def _cipher(key: bytes) -> Callable[[bytes, bytes, bytes | None], bytes]:
+    return AESCCM(key, tag_length=_TAG).decrypt
 
 
 def decrypt(body: bytes, device_info: int, mac: bytes | None, key: bytes | None) -> tuple[bytes, int]:
@@ -36,9 +41,8 @@ def decrypt(body: bytes, device_info: int, mac: bytes | None, key: bytes | None)
     if mac is None:
         raise ValueError("an encrypted packet needs the sensor's MAC")
     counter = body[-_COUNTER - _TAG : -_TAG]
-    nonce = mac + _UUID_ON_AIR + bytes((device_info,)) + counter
     try:
-        clear = _cipher(key).decrypt(nonce, body[: -_COUNTER - _TAG] + body[-_TAG:], None)
+        clear = _cipher(key)(mac + _AROUND[device_info] + counter, body[: -_COUNTER - _TAG] + body[-_TAG:], None)
     except InvalidTag:
         raise InvalidPacket("mic_mismatch") from None
     return clear, int.from_bytes(counter, "little")
