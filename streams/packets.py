@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.advertisement import Values
+from streams.columns import Column
 from streams.properties import STEPS, in_steps
 
 NOTHING = -4 * 10**18  # in a property's column: it was not said. Whole in whatever unit the column is
@@ -15,6 +16,7 @@ NONE = -1  # of a packet id or a counter
 MEMORY_PACKETS = 512
 
 CAME_IN_MS = 10_000
+RHYTHM_MS = 60_000  # most sensors speak about so often
 
 
 class Packet(NamedTuple):
@@ -36,14 +38,14 @@ class Packets(msgspec.Struct):
     id, which has a column of its own, is in neither.
     """
 
-    measured_at: list[int] = []
+    measured_at: Column = msgspec.field(default_factory=lambda: Column(rhythm=RHYTHM_MS))
+    packet_id: Column = msgspec.field(default_factory=Column)
+    counter: Column = msgspec.field(default_factory=Column)
     came_after: list[int] = []
-    packet_id: list[int] = []
-    counter: list[int] = []
     heard_by: list[int] = []
     native: list[int] = []
     left_out: list[tuple[str, ...] | None] = []
-    numbers: dict[str, list[int]] = {}
+    numbers: dict[str, Column] = {}
     others: list[Values | None] = []
 
     def __len__(self) -> int:
@@ -85,17 +87,19 @@ class Packets(msgspec.Struct):
                 continue
             column = columns.get(name)
             if column is None:
-                column = columns[name] = [NOTHING] * len(self.measured_at)
-            column.append(number)
+                column = columns[name] = Column(STEPS[name])
+                for _ in self.measured_at:
+                    column.add(NOTHING)
+            column.add(number)
             filled += 1
-        self.measured_at.append(packet.measured_at)
+        self.measured_at.add(packet.measured_at)
         if filled < len(columns):
             for column in columns.values():
                 if len(column) < len(self.measured_at):
-                    column.append(NOTHING)
+                    column.add(NOTHING)
         self.came_after.append(-((packet.measured_at - came_at) // CAME_IN_MS))
-        self.packet_id.append(NONE if packet.packet_id is None else packet.packet_id)
-        self.counter.append(NONE if packet.counter is None else packet.counter)
+        self.packet_id.add(NONE if packet.packet_id is None else packet.packet_id)
+        self.counter.add(NONE if packet.counter is None else packet.counter)
         self.heard_by.append(heard_by)
         self.native.append(int(packet.native))
         self.left_out.append(left_out)
@@ -103,11 +107,11 @@ class Packets(msgspec.Struct):
 
     def forget(self, count: int) -> None:
         """Let go of the first so many."""
-        columns = (self.measured_at, self.came_after, self.packet_id, self.counter, self.heard_by, self.native)
-        for column in (*columns, self.left_out, self.others):
-            del column[:count]
+        for column in (self.measured_at, self.packet_id, self.counter, *self.numbers.values()):
+            column.forget(count)
+        for plain in (self.came_after, self.heard_by, self.native, self.left_out, self.others):
+            del plain[:count]
         for name, numbers in list(self.numbers.items()):
-            del numbers[:count]
             if numbers.count(NOTHING) == len(numbers):
                 del self.numbers[name]
 

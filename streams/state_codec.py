@@ -6,9 +6,6 @@ reading, gateways places among the receptions, properties numbers, columns steps
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate, pairwise
-from math import gcd
-from operator import sub
 from typing import Any, TypeVar, get_args
 
 import msgspec
@@ -18,11 +15,12 @@ from schemas.aggregate import FIVE_MINUTES, SECOND
 from schemas.freshness import Freshness
 from schemas.reading import LatestValue, Reception, Refused
 from streams.cells_codec import dump_cells, load_cells
+from streams.columns import read, written
 from streams.counters import Counters
 from streams.freshness import Silence
 from streams.gateway_names import Packed, pack, unpack
 from streams.old_states import migrate
-from streams.packets import Packets
+from streams.packets import RHYTHM_MS, Packets
 from streams.properties import NAMES, NUMBERS, STEPS, in_steps
 from streams.sensor_state import Newest, SensorState
 from streams.windows import Windows
@@ -33,8 +31,6 @@ _SOURCES: tuple[TimeSource, ...] = get_args(TimeSource)
 _FRESHNESS: tuple[Freshness, ...] = get_args(Freshness)
 _WORDS: dict[Freshness | None, int] = {word: number for number, word in enumerate(_FRESHNESS)}
 _FIVE_MS = FIVE_MINUTES * SECOND
-_RHYTHM_MS = 60_000  # most sensors speak about so often
-Column = list[int]
 T = TypeVar("T")
 StoredNewest = tuple[int, int, int | str, int | None, int | None, tuple[str, ...]]
 
@@ -62,8 +58,8 @@ class Stored(msgspec.Struct, array_like=True):
     silence: tuple[int | None, int, int]
     hearings: dict[int | str, list[int]]
     remembered: int
-    packets: list[Column]
-    numbers: dict[int, Column]
+    packets: list[list[int]]
+    numbers: dict[int, list[int]]
     left_out: dict[int, tuple[str, ...] | None]
     others: dict[int, dict[str, Any]]
     published: int
@@ -92,7 +88,7 @@ def dump(state: SensorState) -> bytes:
     """The bytes for the changelog."""
     newest, packets, windows, silence = state.newest, state.packets, state.windows, state.silence
     base = state.last_seen or 0
-    places: dict[str, int] = dict(zip(state.receptions, range(len(state.receptions)), strict=True))
+    places = {name: place for place, name in enumerate(state.receptions)}
     if windows.encoded is None:
         windows.encoded = dump_cells(windows)
     stored: tuple[object, ...] = (
@@ -106,7 +102,7 @@ def dump(state: SensorState) -> bytes:
         _dump_hearings(silence.hearings, state.receptions, places),
         len(packets),
         _dump_columns(packets, base),
-        {NUMBERS[name]: _dump_numbers(STEPS[name], column) for name, column in packets.numbers.items()},
+        {NUMBERS[name]: [column.unit, *written(column.steps)] for name, column in packets.numbers.items()},
         _few(packets.left_out, ()),
         _few(packets.others, None),
         base - windows.published,
@@ -226,66 +222,42 @@ def _load_hearings(
     return hearings
 
 
-def _dump_columns(packets: Packets, base: int) -> list[Column]:
-    if not packets.measured_at:
+def _dump_columns(packets: Packets, base: int) -> list[list[int]]:
+    times = packets.measured_at.steps
+    if not times:
         return []
-    measured_at = packets.measured_at
-    times = [base - measured_at[0], *(after - time - _RHYTHM_MS for time, after in pairwise(measured_at))]
-    plain = (packets.came_after, packets.heard_by, packets.native)
-    return [times, _steps(packets.packet_id), _steps(packets.counter), *map(_plain, plain)]
+    return [
+        [base - times[0], *times[1:]],
+        *(written(packets.packet_id.steps), written(packets.counter.steps)),
+        *map(_plain, (packets.came_after, packets.heard_by, packets.native)),
+    ]
 
 
 def _load_packets(stored: Stored, base: int) -> Packets:
     if not stored.packets:
         return Packets()
     count, (times, packet_id, counter, *plain) = stored.remembered, stored.packets
-    measured_at = list(accumulate(times[1:], lambda time, step: time + step + _RHYTHM_MS, initial=base - times[0]))
     came_after, heard_by, native = (_whole(column, count) for column in plain)
     return Packets(
-        measured_at,
+        read([base - times[0], *times[1:]], count, rhythm=RHYTHM_MS),
+        read(packet_id, count),
+        read(counter, count),
         came_after,
-        _unstep(packet_id, count),
-        _unstep(counter, count),
         heard_by,
         native,
         _many(stored.left_out, (), count),
-        {NAMES[number]: _load_numbers(column, count) for number, column in stored.numbers.items()},
+        {NAMES[number]: read(steps, count, unit) for number, (unit, *steps) in stored.numbers.items()},
         _many(stored.others, None, count),
     )
 
 
-def _dump_numbers(steps: int, column: Column) -> Column:
-    """The largest unit that all are whole in, then the column in it."""
-    unit = gcd(steps, *column)
-    return [unit, *_steps(column if unit == 1 else [number // unit for number in column])]
-
-
-def _load_numbers(stored: Column, count: int) -> Column:
-    unit = stored[0]
-    return [number * unit for number in _unstep(stored[1:], count)]
-
-
-def _plain(column: Column) -> Column:
+def _plain(column: list[int]) -> list[int]:
     """The column; of one that is the same throughout, its first entry."""
     return column[:1] if column.count(column[0]) == len(column) else column
 
 
-def _whole(column: Column, count: int) -> Column:
+def _whole(column: list[int], count: int) -> list[int]:
     return column if len(column) == count else column * count
-
-
-def _steps(column: Column) -> Column:
-    """A column's first entry and the steps from each to the next; one step if all are the same, none if it is 0."""
-    if column.count(column[0]) == len(column):
-        return column[:1]
-    steps = list(map(sub, column[1:], column))
-    return [column[0], *(steps[:1] if steps.count(steps[0]) == len(steps) else steps)]
-
-
-def _unstep(steps: Column, count: int) -> Column:
-    if len(steps) < count:
-        steps += (steps[1:] or [0]) * (count - len(steps))
-    return list(accumulate(steps))
 
 
 def _few(column: Sequence[T], usual: T) -> dict[int, T]:
