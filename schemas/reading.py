@@ -44,6 +44,13 @@ class Reception(msgspec.Struct, array_like=True):
     copies: int
 
 
+class Delivered(msgspec.Struct, frozen=True, array_like=True):
+    """Packets of a sensor since the pipeline first heard it: sent, by their ids, and of them heard."""
+
+    expected: int
+    heard: int
+
+
 class Latest(msgspec.Struct, frozen=True, omit_defaults=True):
     """The newest of a sensor by measured time. Apply only if `revision` is higher than what is held.
 
@@ -62,3 +69,4 @@ class Latest(msgspec.Struct, frozen=True, omit_defaults=True):
     packet_id: int | None = None
     flags: tuple[str, ...] = ()
     receptions: dict[str, Reception] = {}
+    delivered: Delivered | None = None

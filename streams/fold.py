@@ -1,17 +1,23 @@
-"""One advertisement into one sensor's state: fence, copies, counters, unique time, newest values. Pure: no clock."""
+"""One advertisement into one sensor's state: fence, copies, counters, unique time, newest values, deliveries.
 
+Pure: no clock.
+"""
+
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from schemas.advertisement import Advertisement, CounterReset
+from schemas.delivery import Delivery
 from schemas.freshness import INTERVAL_MS
-from schemas.reading import Latest, LatestValue, Reading, Reception
+from schemas.reading import Delivered, Latest, LatestValue, Reading, Reception
+from streams import ledger
 from streams.counters import COUNTER_RESET, judge
-from streams.deduplicate import NATIVE, came_at, find_packet, gateway_mark, packet_id_of, remember
+from streams.deduplicate import MEMORY_PACKETS, NATIVE, came_at, find_packet, gateway_mark, packet_id_of, remember
 from streams.freshness import hear
 from streams.sensor_state import Newest, Packet, SensorState
-from streams.windows import LATE_FOR_WINDOWS, add
+from streams.windows import LATE_FOR_WINDOWS, LATENESS_MS, add
 
 MAX_RECEPTIONS = 32
 _MAX_HEARD_BY = 8
@@ -22,10 +28,11 @@ Outcome = Literal["accept", "drop", "merge", "drop_replay"]
 
 
 class Folded(NamedTuple):
-    """What became of an advertisement; the reading if it was accepted."""
+    """What became of an advertisement; the reading if it was accepted, and the hours whose account that closes."""
 
     reading: Reading | None
     outcome: Outcome
+    hours: Sequence[ledger.Hour] = ()
 
 
 def is_folded(state: SensorState, record: Advertisement | CounterReset) -> bool:
@@ -57,6 +64,7 @@ def fold(
             return Folded(None, "drop")
         if len(packet.heard_by) < _MAX_HEARD_BY:
             packet.heard_by.append(mark)
+            ledger.hear_again(state.ledger, packet, mark)
         return Folded(None, "merge")
     flags = advertisement.flags
     if advertisement.encrypted:
@@ -81,10 +89,11 @@ def fold(
         [mark],
         advertisement.format == NATIVE,
     )
+    hours = _account(state, packet, watermark, interval_ms)
     state.packets = remember(state.packets, packet, watermark)
     state.readings += 1
     _update_newest(state, reading)
-    return Folded(reading, "accept")
+    return Folded(reading, "accept", hours)
 
 
 def forget_counter(state: SensorState, reset: CounterReset) -> None:
@@ -119,6 +128,7 @@ def latest_of(sensor: str, state: SensorState) -> Latest:
         packet_id=newest.packet_id,
         flags=newest.flags,
         receptions=state.receptions,
+        delivered=Delivered(state.ledger.ever_expected, state.ledger.ever_heard),
     )
 
 
@@ -136,6 +146,22 @@ def _heard(state: SensorState, advertisement: Advertisement, ticked: int, interv
     held.copies += 1
     if advertisement.measured_at >= held.heard_at:
         held.heard_at, held.rssi = advertisement.measured_at, advertisement.rssi
+
+
+def _account(state: SensorState, packet: Packet, watermark: int, interval_ms: int) -> list[ledger.Hour]:
+    """Before a new packet makes us forget old ones: what each was to the ledger. Gives the hours that it closes."""
+    upto = watermark - LATENESS_MS
+    if len(state.packets) >= MEMORY_PACKETS:
+        upto = max(upto, state.packets[0].measured_at)
+    hours = ledger.advance(state.ledger, state.packets, upto, interval_ms)
+    ledger.hear_late(state.ledger, packet)
+    return hours
+
+
+def deliveries(sensor: str, state: SensorState, hours: Sequence[ledger.Hour]) -> list[Delivery]:
+    """The records of hours of its ledger, for the deliveries topic, at the state's revision."""
+    names = {gateway_mark(name): name for name in state.receptions} if hours else {}
+    return [ledger.delivery(sensor, hour, names, state.revision) for hour in hours]
 
 
 def _unique_time(state: SensorState, measured_at: int) -> int:

@@ -6,6 +6,7 @@ from schemas.advertisement import TimeSource, Values
 from schemas.reading import LatestValue, Reception
 from streams.counters import Counters
 from streams.freshness import Silence
+from streams.ledger import Ledger
 from streams.windows import Windows
 
 VERSION = 2
@@ -54,6 +55,7 @@ class SensorState(msgspec.Struct, array_like=True):
     counters: Counters | None = None
     silence: Silence = msgspec.field(default_factory=Silence)
     windows: Windows = msgspec.field(default_factory=Windows)
+    ledger: Ledger = msgspec.field(default_factory=Ledger)
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -16,6 +16,7 @@ from history.sqlite import SqliteHistory
 from runtime.snapshot import snapshot
 from schemas.aggregate import WIDTHS, Aggregate
 from schemas.codec import decode_reading
+from schemas.delivery import Delivery
 from schemas.reading import Reading
 from schemas.registry import Registry
 from schemas.topics import RAW_FRAMES, READINGS
@@ -144,10 +145,10 @@ def expected_of(records: list[Placed]) -> Facts:
     """What one fold in this process makes of them."""
     readings, windows = list[Reading](), dict[bytes, Aggregate]()
 
-    def emit(made: Reading | Aggregate) -> None:
+    def emit(made: Reading | Aggregate | Delivery) -> None:
         if isinstance(made, Reading):
             readings.append(made)
-        else:
+        elif isinstance(made, Aggregate):
             windows[made.key] = made
 
     fold = Fold(emit, partitions=4, keys={}, registry=Registry())
