@@ -201,13 +201,14 @@ class Switch:
 
     async def _hand_hours(self, since: Since) -> int:
         """Put the hours of deliveries that the old sinks may not have written as final in the place of what is held."""
-        # told again when a silence ends, which may have lasted for a turn of the ids
-        first, count = max(0, since.earliest - DAY * SECOND), 0
+        day, count = DAY * SECOND, 0  # an hour is told again when a silence ends, of hours, of which ids can tell
+        first = max(0, since.earliest - day)
         async for records in self._partitions(DELIVERIES, first):
             newest, letters = dict[bytes, Delivery](), list[DeadLetter]()
             async for _, hour in _readable(records, self._deliveries, letters):
                 held = newest.get(hour.key)
-                if held is None or hour.revision > held.revision:
+                late = hour.start >= since.of(hour.sensor) - day
+                if late and (held is None or hour.revision > held.revision):
                     newest[hour.key] = hour
             if newest and self.write:
                 await self.held.take_over_deliveries(list(newest.values()))

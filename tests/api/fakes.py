@@ -114,6 +114,8 @@ class FakeHistory:
                 yield one
 
     async def deliveries(self, sensor: str, start: int, end: int) -> Sequence[Delivery]:
+        if self.fails_at is not None:
+            raise StoreUnavailable("the disk is gone")
         return []
 
     async def stored(self, sensor: str, start: int, end: int) -> Mapping[int, int]:

@@ -5,20 +5,12 @@ import pytest
 
 from history.store import DAY_MS, ReadingRejected, RebuiltDay
 from schemas.delivery import HOUR_MS, Delivery
-from tests.contract.engines import COMPARING, MINUTE, SENSOR, START, Store, reading
+from tests.contract.engines import COMPARING, MINUTE, SENSOR, START, Store, delivery, reading
 
 OTHER = "f8:44:77:3a:0e:4b"
 EVER = 2**62
-HOUR0 = START - START % HOUR_MS
+HOUR0 = delivery(0).start
 MIDNIGHT = START - START % DAY_MS
-
-
-def delivery(
-    hour: int = 0, *, sensor: str = SENSOR, revision: int = 1, heard: int = 58, final: bool = True, unknown: int = 0
-) -> Delivery:
-    """Of the hour so many after the readings' first."""
-    by_gateway = {"gw-a": heard, 'shelly "ün,ï=_\\': 7}
-    return Delivery(sensor, HOUR0 + hour * HOUR_MS, 60, heard, by_gateway, revision, unknown, final)
 
 
 async def held(store: Store, sensor: str = SENSOR, start: int = 0, end: int = EVER) -> list[Delivery]:
