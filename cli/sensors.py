@@ -1,4 +1,4 @@
-"""`bluflow sensors`: look at the registry file; let a sensor's encryption counter begin anew."""
+"""`bluflow sensors`: look at the registry file; sensors' bind keys; let an encryption counter begin anew."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli import sensor_keys
+
 if TYPE_CHECKING:
     from schemas.frame import Frame
     from schemas.registry import Entry
 
 sensors = typer.Typer(name="sensors", help="The registry file, and orders about one sensor.", no_args_is_help=False)
+sensors.command("set-key")(sensor_keys.set_key)
+sensors.command("forget-key")(sensor_keys.forget_key)
+sensors.command("keys")(sensor_keys.keys)
 
 
 @sensors.command()
@@ -46,13 +51,9 @@ def reset_counter(mac: Annotated[str, typer.Argument(help="The sensor's MAC addr
     from runtime.kafka_login import kafka_login
     from runtime.logs import origin
     from runtime.settings import load
-    from schemas.address import normalise_mac
     from schemas.topics import RAW_FRAMES
 
-    try:
-        sensor = normalise_mac(mac)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    sensor = sensor_keys.sensor_of(mac)
     settings = load(RunSettings)
     broker = settings.broker_address
     frame, topic = reset_frame(sensor, time.time_ns() // 1_000_000), RAW_FRAMES.full_name(settings.topic_prefix)

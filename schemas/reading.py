@@ -44,6 +44,13 @@ class Reception(msgspec.Struct, array_like=True):
     copies: int
 
 
+class Refused(msgspec.Struct, frozen=True, array_like=True):
+    """A sensor that has a bind key was heard unencrypted: since when (unix milliseconds), how often."""
+
+    since: int
+    times: int
+
+
 class Delivered(msgspec.Struct, frozen=True, array_like=True):
     """Packets of a sensor since the pipeline first heard it: sent, by their ids, and of them heard."""
 
@@ -69,4 +76,5 @@ class Latest(msgspec.Struct, frozen=True, omit_defaults=True):
     packet_id: int | None = None
     flags: tuple[str, ...] = ()
     receptions: dict[str, Reception] = {}
+    refused: Refused | None = None
     delivered: Delivered | None = None

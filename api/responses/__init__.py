@@ -4,7 +4,7 @@ from api.responses.contract import Health
 from api.responses.data import AggregateData, Row, SensorData, Summary, WindowRow
 from api.responses.delivery import DeliveryCounts, DeliveryHour, SensorDelivery
 from api.responses.gateway import Gateway, Gateways, ScriptHeartbeat
-from api.responses.sensor import Limits, Reception, Receptions, Sensor, SensorDetail, Sensors, Value
+from api.responses.sensor import Limits, Reception, Receptions, Refused, Sensor, SensorDetail, Sensors, Value
 
 __all__ = [
     "AggregateData",
@@ -16,6 +16,7 @@ __all__ = [
     "Limits",
     "Reception",
     "Receptions",
+    "Refused",
     "Row",
     "ScriptHeartbeat",
     "Sensor",
