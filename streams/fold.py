@@ -21,6 +21,7 @@ from streams.windows import LATE_FOR_WINDOWS, LATENESS_MS, add
 
 MAX_RECEPTIONS = 32
 _MAX_HEARD_BY = 8
+_PARTS = 8
 # What was refused is shown for a day while the sensor goes on encrypting, else until it encrypts again.
 REFUSED_MS = 86_400_000
 _MAX_REFUSED = 1_000_000
@@ -92,8 +93,7 @@ def fold(
         [mark],
         advertisement.format == NATIVE,
     )
-    hours = _account(state, packet, watermark, interval_ms)
-    state.packets = remember(state.packets, packet, watermark)
+    hours = _remember(state, packet, watermark, interval_ms)
     state.readings += 1
     _update_newest(state, reading)
     _end_refused(state, advertisement)
@@ -166,14 +166,27 @@ def _heard(state: SensorState, advertisement: Advertisement, ticked: int, interv
         held.heard_at, held.rssi = advertisement.measured_at, advertisement.rssi
 
 
-def _account(state: SensorState, packet: Packet, watermark: int, interval_ms: int) -> list[ledger.Hour]:
-    """Before a new packet makes us forget old ones: what each was to the ledger. Gives the hours that it closes."""
-    upto = watermark - LATENESS_MS
-    if len(state.packets) >= MEMORY_PACKETS:
-        upto = max(upto, state.packets[0].measured_at)
-    hours = ledger.advance(state.ledger, state.packets, upto, interval_ms)
+def _remember(state: SensorState, packet: Packet, watermark: int, interval_ms: int) -> list[ledger.Hour]:
+    """A new packet; what is forgotten for it is in the ledger before. Gives the hours that this closes."""
+    before, hours = state.packets, list[ledger.Hour]()
+    state.packets = remember(before, packet, watermark)
+    forgotten = _forgotten(before, state.packets)
+    if any(ledger.is_ahead(state.ledger, each) for each in forgotten):
+        if len(state.packets) == MEMORY_PACKETS:
+            forgotten = before[: MEMORY_PACKETS // _PARTS]  # in parts, or each packet would cost a look at all
+        upto = max(watermark - LATENESS_MS, max(each.measured_at for each in forgotten))
+        hours = ledger.advance(state.ledger, before, upto, interval_ms)
     ledger.hear_late(state.ledger, packet)
     return hours
+
+
+def _forgotten(before: list[Packet], after: list[Packet]) -> list[Packet]:
+    """Nearly always the first of them."""
+    many = len(before) + 1 - len(after)
+    if many == len(before) or after[0] is before[many]:
+        return before[:many]
+    kept = set(map(id, after))
+    return [packet for packet in before if id(packet) not in kept]
 
 
 def deliveries(sensor: str, state: SensorState, hours: Sequence[ledger.Hour]) -> list[Delivery]:

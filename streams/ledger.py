@@ -82,6 +82,11 @@ def advance(ledger: Ledger, packets: Sequence[Heard], upto: int, interval_ms: in
     return [hour for packet in ahead for hour in _take(ledger, packet, interval_ms)]
 
 
+def is_ahead(ledger: Ledger, packet: Heard) -> bool:
+    """Whether it is newer than all that was taken."""
+    return packet.measured_at > _taken(ledger)
+
+
 def hear_late(ledger: Ledger, packet: Heard) -> None:
     """A new packet from before what was taken: it fills a gap of its hour, unless that is over."""
     if _is_of_open_hour(ledger, packet):
