@@ -20,6 +20,8 @@ from streams.windows import LATENESS_MS
 TURN = 256  # ids
 # How many packets fewer or more than the interval gives are believed; with each sixteen intervals one of both.
 FEWER, MORE, INTERVALS_A_PACKET = 2, 5, 16
+# Copies of a packet are sent for a second, of which gateways miss some: two packets of so little time may seem swapped.
+SWAPPED_MS = 2_000
 MOST_GATEWAYS = 32
 
 
@@ -90,9 +92,7 @@ def is_ahead(ledger: Ledger, packet: Heard) -> bool:
 def hear_late(ledger: Ledger, packet: Heard) -> None:
     """A new packet from before what was taken: it fills a gap of its hour, unless that is over."""
     if _is_of_open_hour(ledger, packet):
-        fills = ledger.missing > 0
-        _count(ledger, packet, fills=fills)
-        ledger.missing -= fills
+        _fill(ledger, packet)
 
 
 def hear_again(ledger: Ledger, packet: Heard, mark: int) -> None:
@@ -147,13 +147,25 @@ def _take(ledger: Ledger, packet: Heard, interval_ms: int) -> list[Hour]:
     hour, at = divmod(packet.measured_at, HOUR_MS)
     packet_id = None if packet.packet_id is None else packet.packet_id % TURN
     over: list[Hour] = []
+    ledger.told = False
     if ledger.hour < 0:
         ledger.hour, ledger.unknown = hour, at
+    elif hour == ledger.hour and _is_swapped(ledger, packet_id, at):
+        ledger.upto = at
+        _fill(ledger, packet)
+        return []
     else:
         over = _pass(ledger, packet_id, packet.measured_at, interval_ms)
-    ledger.upto, ledger.packet_id, ledger.told = at, packet_id, False
+    ledger.upto, ledger.packet_id = at, packet_id
     _count(ledger, packet, fills=False)
     return over
+
+
+def _is_swapped(ledger: Ledger, packet_id: int | None, at: int) -> bool:
+    """Whether a packet was sent before the one that was taken, by its id, though it was heard a moment later."""
+    if packet_id is None or ledger.packet_id is None or at - ledger.upto > SWAPPED_MS:
+        return False
+    return 1 <= (ledger.packet_id - packet_id) % TURN <= MORE
 
 
 def _pass(ledger: Ledger, packet_id: int | None, time: int, interval_ms: int) -> list[Hour]:
@@ -191,6 +203,13 @@ def _open(ledger: Ledger, hour: int) -> None:
 def _hour(ledger: Ledger, unknown: int, *, final: bool) -> Hour:
     expected = ledger.heard + ledger.missing
     return Hour(ledger.hour * HOUR_MS, expected, ledger.heard, unknown, dict(ledger.gateways), final)
+
+
+def _fill(ledger: Ledger, packet: Heard) -> None:
+    """A packet that was missing, if one was."""
+    fills = ledger.missing > 0
+    _count(ledger, packet, fills=fills)
+    ledger.missing -= fills
 
 
 def _count(ledger: Ledger, packet: Heard, *, fills: bool) -> None:

@@ -224,6 +224,17 @@ def test_packets_without_an_id_are_heard_and_their_time_is_unknown() -> None:
     assert (only.expected, only.heard, only.unknown_ms) == (60, 60, HOUR)
 
 
+@pytest.mark.parametrize("before", [[], [(0, 9)]])
+def test_two_packets_of_one_moment_may_be_heard_the_wrong_way_round(before: list[tuple[int, int]]) -> None:
+    """A press of the button beside a beacon: of the first the early copies are missed."""
+    times = [*before, (MINUTE, 11), (MINUTE + 300, 10), (2 * MINUTE, 12)]
+    make = [(at, partial(heard, at, values={"packet_id": packet_id})) for at, packet_id in times]
+    track = Tracker()
+    track.fold(number([*make, *ticks(0, 2 * HOUR)]))
+    only = track.hours()[0]
+    assert (only.expected, only.heard) == (len(times), len(times))
+
+
 def test_so_far_expected_and_heard_only_grow_and_end_at_the_truth() -> None:
     packets = sends(HALF, 5 * HOUR, 77, hears=radio(9))
     packets[0] = packets[0]._replace(heard_by={"gw-a": 0})
