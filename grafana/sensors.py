@@ -95,8 +95,8 @@ def _delivery(built: Dashboard) -> Dashboard:
                 units.Short,
                 expected,
                 heard,
-                about="Expected: sent, by the gaps in their ids. Both are counted some 20 minutes after a packet came. What "
-                "is heard and not stored: docs/delivery.md.",
+                about="Expected: sent, by the gaps in their ids. Both are counted some 20 minutes after a packet came. "
+                "What is heard and not stored: docs/delivery.md.",
             )
         )
         .with_panel(
@@ -104,8 +104,8 @@ def _delivery(built: Dashboard) -> Dashboard:
                 "Packets lost within an hour",
                 units.PercentUnit,
                 metric(f"sensor:packets_lost:ratio1h{_OF}", "{{sensor_id}}"),
-                about="Of those expected, the part that no gateway brought. In a silence there is none: it shows as a loss "
-                "when the sensor speaks again within a turn of its ids.",
+                about="Of those expected, the part that no gateway brought. In a silence there is none: it shows as a "
+                "loss when the sensor speaks again within a turn of its ids.",
             )
         )
     )

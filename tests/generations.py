@@ -133,7 +133,7 @@ Facts = tuple[list[tuple[Any, ...]], dict[bytes, tuple[Any, ...]], dict[bytes, t
 
 
 def facts_of(readings: list[Reading], windows: list[Aggregate], hours: list[Delivery]) -> Facts:
-    """Packets, closed windows and hours of deliveries, without what is another copy's where gateways raced: milliseconds."""
+    """Packets, closed windows and hours of deliveries; not what is of a race of gateways, the milliseconds."""
     packets = [
         (each.sensor, each.measured_at // 1000, each.packet_id, sorted(each.values.items())) for each in readings
     ]
