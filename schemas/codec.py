@@ -7,6 +7,7 @@ from schemas.aggregate import Aggregate
 from schemas.freshness import Transition
 from schemas.gateway import Clock, GatewayState
 from schemas.reading import Latest, Reading
+from schemas.registry import Entry
 
 encode = msgspec.json.Encoder(order="deterministic").encode
 decode_advertisement = msgspec.json.Decoder(Advertisement | Tick | CounterReset).decode
@@ -15,12 +16,14 @@ decode_latest = msgspec.json.Decoder(Latest).decode
 decode_aggregate = msgspec.json.Decoder(Aggregate).decode
 decode_transition = msgspec.json.Decoder(Transition).decode
 decode_gateway = msgspec.json.Decoder(GatewayState).decode
+decode_entry = msgspec.json.Decoder(Entry).decode
 decode_clock = msgspec.json.Decoder(Clock).decode
 
 __all__ = [
     "decode_advertisement",
     "decode_aggregate",
     "decode_clock",
+    "decode_entry",
     "decode_gateway",
     "decode_latest",
     "decode_reading",
