@@ -12,6 +12,7 @@ from schemas.reading import Latest
 from schemas.registry import Entry, Offset, Placement
 
 _DAY_MS = 86_400_000
+_JUST_NOW_MS = 60_000  # a change that counts from now on was written a moment ago
 _HEAD = ["sensor", "name", "location", "expected_interval", "limits", "offsets"]
 
 
@@ -75,7 +76,7 @@ def replay_text(sensor: str, since: int, now: int, *, archive_days: float | None
 
     `archive_days`: how long an embedded stack's archive keeps frames, None if frames are in Kafka, for `raw_days`.
     """
-    if since >= now:
+    if since > now - _JUST_NOW_MS:
         return None
     first = max(since, now - int((archive_days or raw_days) * _DAY_MS))
     start, end = (shown_moment(time - time % _DAY_MS) for time in (first, now + _DAY_MS))

@@ -92,7 +92,8 @@ def _tell(settings: RunSettings, file: Registry, changes: Mapping[str, Change]) 
         typer.echo(line)
     archive_days = load(SinkSettings).archive_days if settings.embedded_kafka else None
     raw_days = (RAW_FRAMES.retention or 0) / 86_400
-    for sensor, since in earliest(known, places=settings.history == "influxdb").items():
+    in_force = {sensor: Change(one.before, one.after or file.entries.get(sensor)) for sensor, one in known.items()}
+    for sensor, since in earliest(in_force, places=settings.history == "influxdb").items():
         if text := replay_text(sensor, since, now(), archive_days=archive_days, raw_days=raw_days):
             typer.echo(text)
 

@@ -52,7 +52,7 @@ class SensorRegistry:
     def refresh(self) -> str | None:
         """Read the file again if it has changed. Gives an error's line, once; what was held before then stays."""
         problem = self.file.refresh()
-        self._merge()
+        self.merge()
         return problem
 
     def current(self) -> Registry:
@@ -96,6 +96,13 @@ class SensorRegistry:
             following.cancel()
             await asyncio.wait([following])
 
+    async def loaded_or(self, stop: asyncio.Event) -> None:
+        """Return once it was read to its end, by `run`, or `stop` is set."""
+        waits = [asyncio.create_task(event.wait()) for event in (self.loaded, stop)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
     def look(self) -> None:
         """Somebody knows that the topic has grown: do not wait for the next look."""
         self._wake.set()
@@ -131,14 +138,15 @@ class SensorRegistry:
     def _adopt(self, told: Told) -> None:
         if told != self.told:
             self.told = dict(told)
-            self._merge()
+            self.merge()
             self.on_told(self.told)
         if self.problem is not None:
             log.info("registry: %d entries in %s, %d in all", len(told), self._topic, len(self.registry.entries))
         self.problem = None
         self.loaded.set()
 
-    def _merge(self) -> None:
+    def merge(self) -> None:
+        """Make it anew, if one of the two has changed. Call it from one thread alone."""
         sources = self.file.registry, self.told
         if sources[0] is not self._merged_from[0] or sources[1] is not self._merged_from[1]:
             self.registry, self._merged_from = merged(*sources), sources
@@ -162,21 +170,24 @@ def merged(file: Registry, told: Told) -> Registry:
     return Registry([*file.entries.values(), *told.values()])
 
 
-def apply(told: dict[str, Entry], record: ConsumerRecord) -> None:
-    """One record of the topic; one that cannot be read changes nothing but the log."""
+def apply(told: dict[str, Entry], record: ConsumerRecord) -> bool:
+    """One record of the topic; whether it counts: it does not if it cannot be read, or its revision is no higher."""
     try:
         sensor = (record.key or b"").decode()
         if record.value is None:
             told.pop(sensor, None)
-            return
+            return True
         entry = decode_entry(record.value)
         if entry.sensor != sensor:
             raise ValueError(f"of {entry.sensor[:40]!r} under the key of {sensor[:40]!r}")
     except (ValueError, RecursionError) as error:  # msgspec's and Unicode errors are ValueErrors
         origin = f"{record.topic}:{record.partition}:{record.offset}"
         log.warning("registry: skipping %s: %s", origin, error, extra={"origin": origin})
-        return
+        return False
+    if sensor in told and told[sensor].revision >= entry.revision:
+        return False
     told[sensor] = entry
+    return True
 
 
 async def _read_on(consumer: AIOKafkaConsumer, places: list[TopicPartition], told: dict[str, Entry]) -> bool:

@@ -29,28 +29,26 @@ class Change(NamedTuple):
 async def change_registry(broker: str, topic: str, edit: Edit, now: int) -> dict[str, Change]:
     """Write what `edit` makes of the topic; what was changed, by sensor. `now` in unix milliseconds.
 
-    Who reads the topic keeps the last record of a key. So whoever finds, when his are written, that another wrote of
-    one of his sensors since he read, edits what that one said and writes again: no change is lost. Raises
-    NoSuchTopic, KafkaError, TimeoutError; then some may be written. What `edit` raises is raised before any is.
+    Readers apply a record only if its revision is higher than what they hold. So of two who write of one sensor at the
+    same time the first is heard; the second finds that when he reads his own record again, edits what the first said
+    and writes once more: no change is lost. Raises NoSuchTopic, KafkaError, TimeoutError; then some may be written.
+    What `edit` raises is raised before any is.
     """
-    begun: dict[str, Entry] = {}
+    told: dict[str, Entry] = {}
     ends: dict[TopicPartition, int] = {}
     async with asyncio.timeout(SECONDS):
         for record in await _newer(broker, topic, ends):
-            apply(begun, record)
-        told, base, touched = dict(begun), dict(begun), set[str]()
-        while wanted := _changed(told, edit(base), now):
-            touched |= wanted.keys()
+            apply(told, record)
+        begun = dict(told)
+        wanted = _changed(told, edit(told), now)
+        touched, unheard = {*wanted}, {*wanted}
+        while wanted:
             written = await _write(broker, topic, wanted)
-            came = await _newer(broker, topic, ends)
-            for record in came:
-                apply(told, record)
-            base = dict(told)
-            passed = [one for one in came if one.offset < written.get(one.key, 0)]
-            if not passed:
-                break
-            for record in passed:
-                apply(base, record)
+            for record in await _newer(broker, topic, ends):
+                if apply(told, record) and record.offset == written.get(record.key):
+                    unheard.discard(record.key.decode())
+            again = _changed(told, edit(told), now) if unheard else {}
+            wanted = {sensor: entry for sensor, entry in again.items() if sensor in unheard}
     return {sensor: Change(begun.get(sensor), told.get(sensor)) for sensor in touched}
 
 

@@ -29,14 +29,12 @@ def limited(entry: Entry, quantity: str, limit: Limit | None) -> Entry:
 
 def _with(dated: tuple[Dated, ...], one: Dated, nothing: Dated) -> tuple[Dated, ...]:
     """In order of time, without what says the same as what holds before it; at first that is `nothing`."""
+    others = [held for held in dated if held.since != one.since]
+    others.append(one)
+    others.sort(key=lambda held: held.since)
     kept: list[Dated] = []
-    in_order: list[Dated] = sorted([*(held for held in dated if held.since != one.since), one], key=_since)
-    for each in in_order:
+    for each in others:
         before = kept[-1] if kept else nothing
         if replace(each, since=0) != replace(before, since=0):
             kept.append(each)
     return tuple(kept)
-
-
-def _since(dated: Placement | Offset) -> int:
-    return dated.since
