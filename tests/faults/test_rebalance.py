@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -19,7 +20,10 @@ def test_one_two_three_one_workers(pipeline: Pipeline, trial: Begin) -> None:
         pipeline.start(name)
         pipeline.wait_ready(60)
         under.recovered(hurt_at)
-        assert pipeline.metric(name, "bluflow_streams_states") > 0, "it has been given partitions"
+        # the sensors may be there before the gauge, which is set every few seconds
+        pipeline.until(
+            partial(pipeline.metric, name, "bluflow_streams_states"), 30, f"{name} has been given partitions"
+        )
     hurt_at = time.time()
     pipeline.kill("worker-1", "worker-2")
     under.recovered(hurt_at)
