@@ -58,7 +58,7 @@ class SensorRegistry:
     def current(self) -> Registry:
         """The registry as file and topic say it now; what is wrong in the file is a line in the log."""
         if wrong := self.refresh():
-            log.warning("the registry stays as it was: %s", wrong)
+            log.warning("registry: %s; what was read before stays in use", wrong)
         return self.registry
 
     async def run(self) -> None:
