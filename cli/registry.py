@@ -25,8 +25,8 @@ async def registry_for(settings: Settings, broker: str, *, archive: bool = False
     except Unusable as error:
         if not archive:
             raise
-        told = read_copy(settings.data)
-        typer.echo(f"{error}; the registry is that of {settings.data / COPY}: {len(told)} sensors", err=True)
+        if told := read_copy(settings.data):
+            typer.echo(f"{error}; the registry is that of {settings.data / COPY}: {len(told)} sensors", err=True)
     except NoSuchTopic:
         if not archive:
             raise Unusable(f"{broker} has no topic {topic}; make it with: bluflow topics --create") from None

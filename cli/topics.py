@@ -79,12 +79,11 @@ def _create(settings: "RunSettings", *, embedded: bool) -> None:
 
     async def make() -> list[str]:
         await reachable("Kafka broker", broker, "BROKER")
-        made = await ensure_topics(
-            broker, topics, settings.topic_prefix, embedded=embedded, replication=settings.replication
-        )
         if generation and not {settings.topic(topic) for topic in DERIVED} <= await topics_of(broker):
             raise Unusable(f"the topics of generation {generation} are made with: bluflow generation create")
-        return made
+        return await ensure_topics(
+            broker, topics, settings.topic_prefix, embedded=embedded, replication=settings.replication
+        )
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its errors come to us as exceptions
     try:
