@@ -61,6 +61,9 @@ class _Sensors:
         self._limit = _gauge("limit", "The end of the range in which a quantity is to stay", "quantity", "end")
         self._rssi = _gauge("rssi_dbm", "How loud a gateway heard the sensor lately, in dBm", "gateway")
         self._packet_id = _gauge("packet_id", "Newest packet id, which wraps at 256")
+        self._refused = _gauge(
+            "refused", "Packets refused for being unencrypted, though the sensor has a bind key; absent if none were"
+        )
         self._readings = _gauge("readings", "Readings so far")
         self._info = _gauge("info", "Name and location of a sensor", "name", "location")
 
@@ -74,6 +77,8 @@ class _Sensors:
             last = standing.prefix_of(latest.gateway) if latest else ""
             self._silence.add_metric([id, verdict.freshness, verdict.cause or "", last], 1)
         self._add_limits(id, entry.limits)
+        if latest is not None and latest.refused is not None:
+            self._refused.add_metric([id], latest.refused.times)
         if latest is not None and latest.last_seen is not None:
             self._last_seen.add_metric([id], latest.last_seen / 1000)
             if verdict.freshness in _WITH_VALUES:
@@ -100,7 +105,7 @@ class _Sensors:
     def families(self) -> Iterator[Metric]:
         """All of them."""
         yield from self._values.values()
-        yield from (self._last_seen, self._freshness, self._silence, self._limit)
+        yield from (self._last_seen, self._freshness, self._silence, self._limit, self._refused)
         yield from (self._rssi, self._packet_id, self._readings, self._info)
 
 

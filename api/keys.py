@@ -4,20 +4,18 @@ A key is 256 random bits, so nobody can guess it from its digest however fast th
 A slow hash is for passwords, which people choose, and would let anyone keep the API busy with bad attempts.
 """
 
-import fcntl
 import hashlib
 import hmac
 import json
-import os
 import re
 import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from runtime.errors import SettingsError
+from runtime.private_file import alone, replace
 
 Scope = Literal["metrics", "read", "write"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)  # each may what those before it may
@@ -63,10 +61,10 @@ def find(keys: Sequence[ApiKey], secret: str) -> ApiKey | None:
 
 
 def create(path: Path, name: str, scope: Scope, now: int, expires_at: int | None = None) -> str:
-    """Add a key to the file, which is made if need be, and give its secret. Raises InvalidApiKeys."""
+    """Add a key to the file, which is made if need be, and give its secret. Raises SettingsError."""
     if not _NAME.fullmatch(name):
         raise InvalidApiKeys("the name of a key is 1 to 64 of A-Z a-z 0-9 . _ -")
-    with _alone(path):
+    with alone(path):
         keys = read_keys(path) if path.exists() else ()
         if any(key.name == name for key in keys):
             raise InvalidApiKeys(
@@ -78,8 +76,8 @@ def create(path: Path, name: str, scope: Scope, now: int, expires_at: int | None
 
 
 def revoke(path: Path, name: str) -> None:
-    """Take a key out of the file. Raises InvalidApiKeys, also if there is none of that name."""
-    with _alone(path):
+    """Take a key out of the file. Raises SettingsError, also if there is none of that name."""
+    with alone(path):
         keys = read_keys(path)
         kept = [key for key in keys if key.name != name]
         if len(kept) == len(keys):
@@ -112,30 +110,5 @@ def _is_sound(key: ApiKey) -> bool:
     )
 
 
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """No other command changes the keys meanwhile: it would bring back what this one revoked."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY)  # the file itself is replaced by each change
-    except OSError as error:
-        raise InvalidApiKeys(f"{path.parent}: {error.strerror}") from None
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)
-
-
 def _write(path: Path, keys: Sequence[ApiKey]) -> None:
-    """Whole or not at all, for its owner only from the first byte on: an API may read it at any moment."""
-    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump({"keys": [asdict(key) for key in keys]}, file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise InvalidApiKeys(f"{path}: {error.strerror}") from None
+    replace(path, json.dumps({"keys": [asdict(key) for key in keys]}, indent=2))

@@ -84,11 +84,11 @@ def redrive(
     from cli.settings import RunSettings
     from runtime.settings import load
     from schemas.topics import DEAD_LETTERS
-    from streams.keys import load_keys
+    from streams.keys import open_keys
     from streams.settings import StreamsSettings
 
     buried_since, run, worker = _instant(since), load(RunSettings), load(StreamsSettings)
-    keys = load_keys(worker.keys_file) if worker.keys_file else {}
+    keys = open_keys(worker).keys
     topic = run.topic(DEAD_LETTERS)
     redriver = Redriver(run.broker_address, topic, run.topic_prefix, keys, run.generation)
 

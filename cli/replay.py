@@ -98,11 +98,11 @@ async def _run(
     from cli.replay_shown import Report
     from cli.teller import Teller
     from history.open import open_rebuilder
-    from streams.keys import load_keys
+    from streams.keys import open_keys
     from streams.replay.rebuild import fold_log, replace_days
     from streams.replay.staging import Staging
 
-    keys = load_keys(settings.keys_file) if settings.keys_file else {}
+    keys = open_keys(settings).keys
     registry = await registry_for(settings, settings.broker, archive=file is not None)
     make_folder(settings.data)
     staging = Staging(settings.data, days)

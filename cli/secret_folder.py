@@ -15,6 +15,7 @@ from api.times import system_clock
 from cli.certificates import Pair, authority, ends, server, today
 from cli.mosquitto_users import is_user, password_line, users_in
 from cli.unusable import Unusable
+from streams.keys import HEADER
 
 # Users at mosquitto that are no gateways; mosquitto/acl says what each may.
 OWN_USERS = ("bridge", "operator", "probe", "simulator")
@@ -28,6 +29,8 @@ PASSWORDS = (
 # Keys of the API by whose they are. Each is in `api-key-<name>`; the API mounts KEYS and sees their digests alone.
 API_KEYS: dict[str, Scope] = {"page": "read", "prometheus": "metrics"}
 KEYS = "keys/api-keys.json"
+# Encrypted sensors' bind keys, which the worker mounts; none at first.
+BIND_KEYS = "bind-keys/bind-keys.yaml"
 SERVERS = {
     "mosquitto": ("mosquitto", "mosquitto-b", "mqtt-proxy"),
     "redpanda": ("redpanda", "redpanda-1", "redpanda-2"),
@@ -55,6 +58,9 @@ class SecretFolder:
             self._user(user, f"mqtt-{user}")
         for name, scope in API_KEYS.items():
             self._api_key(name, scope)
+        if not (self.folder / BIND_KEYS).exists():
+            self._open_folder("bind-keys")
+            self._write(BIND_KEYS, HEADER)
         for name in wanted:
             self.add_gateway(name)
 

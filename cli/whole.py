@@ -65,7 +65,7 @@ async def run_stack(stack: Stack, *, rebuild: bool = False) -> None:
 
 
 def _first_key(stack: Stack) -> None:
-    """Where the API needs keys and has none yet, one to sign in with. Raises InvalidApiKeys."""
+    """Where the API needs keys and has none yet, one to sign in with. Raises SettingsError."""
     path = stack.api_keys
     if stack.api.keys_required and not path.exists():
         secret = create(path, "page", "read", system_clock())

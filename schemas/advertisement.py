@@ -78,3 +78,14 @@ class CounterReset(msgspec.Struct, frozen=True, tag="counter-reset", tag_field="
     sensor: str
     received_at: int
     at: Coordinate
+
+
+class Refusal(msgspec.Struct, frozen=True, tag="refusal", tag_field="kind"):
+    """A sensor that has a bind key was heard unencrypted: nothing of it is believed, but that it came is known.
+
+    `received_at` in unix milliseconds.
+    """
+
+    sensor: str
+    received_at: int
+    at: Coordinate

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from schemas.advertisement import Advertisement, CounterReset, Tick
+from schemas.advertisement import Advertisement, CounterReset, Refusal, Tick
 from schemas.aggregate import Aggregate
 from schemas.freshness import Transition
 from schemas.gateway import Clock, GatewayState
@@ -10,7 +10,7 @@ from schemas.reading import Latest, Reading
 from schemas.registry import Entry
 
 encode = msgspec.json.Encoder(order="deterministic").encode
-decode_advertisement = msgspec.json.Decoder(Advertisement | Tick | CounterReset).decode
+decode_advertisement = msgspec.json.Decoder(Advertisement | Tick | CounterReset | Refusal).decode
 decode_reading = msgspec.json.Decoder(Reading).decode
 decode_latest = msgspec.json.Decoder(Latest).decode
 decode_aggregate = msgspec.json.Decoder(Aggregate).decode

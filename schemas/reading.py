@@ -44,6 +44,13 @@ class Reception(msgspec.Struct, array_like=True):
     copies: int
 
 
+class Refused(msgspec.Struct, frozen=True, array_like=True):
+    """A sensor that has a bind key was heard unencrypted: since when (unix milliseconds), how often."""
+
+    since: int
+    times: int
+
+
 class Latest(msgspec.Struct, frozen=True, omit_defaults=True):
     """The newest of a sensor by measured time. Apply only if `revision` is higher than what is held.
 
@@ -62,3 +69,4 @@ class Latest(msgspec.Struct, frozen=True, omit_defaults=True):
     packet_id: int | None = None
     flags: tuple[str, ...] = ()
     receptions: dict[str, Reception] = {}
+    refused: Refused | None = None

@@ -7,7 +7,6 @@ import asyncio
 import gc
 import logging
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import faust
@@ -21,7 +20,7 @@ from streams import metrics
 from streams.decode import DecodeStage
 from streams.engine import BatchConsumer, BatchSchema, FencedTable, Stage, install
 from streams.engine.app import EngineApp
-from streams.keys import KeyFile
+from streams.keys import KeyFile, open_keys
 from streams.places import Places
 from streams.settings import StreamsSettings
 from streams.track import TrackStage
@@ -38,7 +37,7 @@ def make_app(settings: StreamsSettings, places: Places, registry: SensorRegistry
     gc.set_threshold(100_000, 50, 50)
     app = _engine_app(settings)
 
-    decode_stage = DecodeStage(places, bind_keys(settings.keys_file))
+    decode_stage = DecodeStage(places, bind_keys(open_keys(settings)))
     raw_frames, advertisements = places.name(RAW_FRAMES), places.name(ADVERTISEMENTS)
     BatchConsumer.aligned_topics[raw_frames] = lambda record: received_at(record.headers)
     decode = _stage(app, "decode", places, RAW_FRAMES, DECODE_CHANGELOG, decode_stage.fold)
@@ -71,11 +70,8 @@ def make_app(settings: StreamsSettings, places: Places, registry: SensorRegistry
     return app
 
 
-def bind_keys(path: Path | None) -> Callable[[], Mapping[str, bytes]]:
-    """The bind keys as they are now, read again when the file changed. Raises InvalidKeys if it is bad at the start."""
-    if path is None:
-        return dict
-    file = KeyFile(path)
+def bind_keys(file: KeyFile) -> Callable[[], Mapping[str, bytes]]:
+    """The bind keys as they are now, read again when the file changed."""
 
     def current() -> Mapping[str, bytes]:
         error = file.refresh()

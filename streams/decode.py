@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.advertisement import Advertisement, Coordinate, CounterReset, Tick
+from schemas.advertisement import Advertisement, Coordinate, CounterReset, Refusal, Tick
 from schemas.codec import encode
 from schemas.frame import KNOWN_SUFFIXES, Frame, frame_key, tick_time
 from schemas.gateway import GatewayChange
@@ -102,12 +102,12 @@ class DecodeStage:
         decoded = decode_frame(frame, keys, epoch=at.epoch, partition=at.partition, offset=at.offset, skew_ms=skew)
         metrics.FRAMES.inc()
         if memory is None or not decoded.gateway:
-            self._send(decoded.advertisements, work)
+            self._send(in_order(decoded.advertisements, decoded.refusals), work)
         else:
             memory.revision = revision
             states[key] = changed[key] = memory
             folded = fold_frame(memory, frame, decoded, at)
-            self._send(folded.advertisements, work)
+            self._send(in_order(folded.advertisements, decoded.refusals), work)
             if folded.too_late:
                 metrics.NATIVE_TOO_LATE.inc(folded.too_late)
             if folded.changed:
@@ -159,11 +159,11 @@ class DecodeStage:
         if gone:
             log.warning("forgot the %d gateways silent longest: more than %d prefixes", len(gone), MAX_GATEWAYS)
 
-    def _send(self, advertisements: Sequence[Advertisement], work: Work) -> None:
-        for advertisement in advertisements:
-            key = advertisement.sensor.encode()
-            work.outputs.append(self.places.output(ADVERTISEMENTS, key, encode(advertisement)))
-            metrics.ADVERTISEMENTS.labels(advertisement.format).inc()
+    def _send(self, records: Sequence[Advertisement | Refusal], work: Work) -> None:
+        for record in records:
+            work.outputs.append(self.places.output(ADVERTISEMENTS, record.sensor.encode(), encode(record)))
+            if isinstance(record, Advertisement):
+                metrics.ADVERTISEMENTS.labels(record.format).inc()
 
     def _publish(self, memory: GatewayMemory, work: Work) -> None:
         work.outputs.append(self.places.output(GATEWAYS, memory.prefix.encode(), encode(record_of(memory))))
@@ -176,6 +176,11 @@ class DecodeStage:
     def _bury(self, record: Any, reason: str, detail: str, work: Work) -> None:
         metrics.DEAD_LETTERS.labels("decode", reason).inc()
         work.outputs.append(dead_letter(self.places, record, "decode", reason, detail))
+
+
+def in_order(advertisements: Sequence[Advertisement], refusals: Sequence[Refusal]) -> Sequence[Advertisement | Refusal]:
+    """What a frame gives, by its coordinates: track's fence skips what lies below one that it has folded."""
+    return sorted([*advertisements, *refusals], key=lambda record: record.at) if refusals else advertisements
 
 
 def verdict(rejected: Sequence[Rejected]) -> tuple[str, str]:

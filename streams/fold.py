@@ -4,9 +4,9 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from schemas.advertisement import Advertisement, CounterReset
+from schemas.advertisement import Advertisement, CounterReset, Refusal
 from schemas.freshness import INTERVAL_MS
-from schemas.reading import Latest, LatestValue, Reading, Reception
+from schemas.reading import Latest, LatestValue, Reading, Reception, Refused
 from streams.counters import COUNTER_RESET, judge
 from streams.deduplicate import NATIVE, came_at, find_packet, gateway_mark, packet_id_of, remember
 from streams.freshness import hear
@@ -15,6 +15,9 @@ from streams.windows import LATE_FOR_WINDOWS, add
 
 MAX_RECEPTIONS = 32
 _MAX_HEARD_BY = 8
+# What was refused is shown for a day while the sensor goes on encrypting, else until it encrypts again.
+REFUSED_MS = 86_400_000
+_MAX_REFUSED = 1_000_000
 
 # accept: a packet's first copy. drop: a copy by a gateway that brought the packet before. merge: a copy by another.
 # drop_replay: its encryption counter is one that had its time.
@@ -28,7 +31,7 @@ class Folded(NamedTuple):
     outcome: Outcome
 
 
-def is_folded(state: SensorState, record: Advertisement | CounterReset) -> bool:
+def is_folded(state: SensorState, record: Advertisement | CounterReset | Refusal) -> bool:
     """Whether the fence says that this record, or a later one of its raw partition, was folded already."""
     at = record.at
     fence = state.fences.get(at.partition)
@@ -84,6 +87,7 @@ def fold(
     state.packets = remember(state.packets, packet, watermark)
     state.readings += 1
     _update_newest(state, reading)
+    _end_refused(state, advertisement)
     return Folded(reading, "accept")
 
 
@@ -93,7 +97,20 @@ def forget_counter(state: SensorState, reset: CounterReset) -> None:
     state.counters = None
 
 
-def _step(state: SensorState, record: Advertisement | CounterReset) -> None:
+def refuse(state: SensorState, refusal: Refusal) -> None:
+    """Count that the sensor was heard unencrypted; that it lives is not believed. Call it only if not `is_folded`."""
+    _step(state, refusal)
+    held = state.refused or Refused(refusal.received_at, 0)
+    state.refused = Refused(held.since, min(held.times + 1, _MAX_REFUSED))
+
+
+def _end_refused(state: SensorState, accepted: Advertisement) -> None:
+    """A reading came: its key was taken away, or the sensor has encrypted long enough since."""
+    if state.refused and not (accepted.encrypted and accepted.received_at < state.refused.since + REFUSED_MS):
+        state.refused = None
+
+
+def _step(state: SensorState, record: Advertisement | CounterReset | Refusal) -> None:
     """One revision and one place in the log further."""
     # begins at the clock, so that a state which had to begin anew is above what readers hold of the old one
     state.revision = state.revision + 1 if state.revision else record.received_at
@@ -119,6 +136,7 @@ def latest_of(sensor: str, state: SensorState) -> Latest:
         packet_id=newest.packet_id,
         flags=newest.flags,
         receptions=state.receptions,
+        refused=state.refused,
     )
 
 

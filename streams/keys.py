@@ -1,13 +1,19 @@
-"""Bind keys of encrypted sensors, from a secrets file: YAML or JSON, MAC address -> 32 hex digits."""
+"""Bind keys of encrypted sensors, in a secrets file: YAML or JSON, MAC address -> 32 hex digits."""
 
 import binascii
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
+from runtime.private_file import alone, replace
 from runtime.settings import SettingsError
 from runtime.watched_file import WatchedFile
 from schemas.address import normalise_mac
+from streams.settings import StreamsSettings
+
+# What stands above the keys in a file that we wrote.
+HEADER = "# Bind keys, written by `bluflow sensors set-key`, which keeps no comments of yours.\n"
 
 _KEY_BYTES = 16
 _LONGEST_MAC = 20
@@ -67,11 +73,52 @@ def _entries(path: Path, text: str) -> list[tuple[str, str]]:
 class KeyFile(WatchedFile[dict[str, bytes]]):
     """The keys of a file that an operator may edit while we run."""
 
-    def __init__(self, path: Path) -> None:
-        """Read the file. Raises InvalidKeys."""
-        super().__init__(path, load_keys, InvalidKeys)
+    def __init__(self, path: Path, *, required: bool = True) -> None:
+        """Read the file. Raises InvalidKeys. Without a file there are no keys, unless it is `required`."""
+        super().__init__(path, load_keys, InvalidKeys, None if required else {})
 
     @property
     def keys(self) -> dict[str, bytes]:
         """As the file last said."""
         return self.content
+
+
+def open_keys(settings: StreamsSettings) -> KeyFile:
+    """The keys of the settings' file; it must be there only if a setting names it. Raises InvalidKeys."""
+    return KeyFile(settings.keys_path, required=settings.keys_file is not None)
+
+
+def read_key(text: str) -> bytes:
+    """A key as people paste it: 32 hex digits, perhaps with white space around them. Raises InvalidKeys."""
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise InvalidKeys("a bind key is 32 hex digits, as Shelly's BLE Debug app shows it")
+    return key
+
+
+def set_key(path: Path, sensor: str, key: bytes) -> bool:
+    """Put a sensor's key into the file, which is made if need be. Whether another one was replaced.
+
+    Raises SettingsError.
+    """
+    with alone(path):
+        keys = load_keys(path) if path.exists() else {}
+        _write(path, keys | {sensor: key})
+    return keys.get(sensor, key) != key
+
+
+def forget_key(path: Path, sensor: str) -> None:
+    """Take a sensor's key out of the file. Raises SettingsError, also if it has none."""
+    with alone(path):
+        keys = load_keys(path) if path.exists() else {}
+        if keys.pop(sensor, None) is None:
+            raise InvalidKeys(f"{path}: no key of {sensor}; `bluflow sensors keys` lists who has one")
+        _write(path, keys)
+
+
+def _write(path: Path, keys: Mapping[str, bytes]) -> None:
+    # quoted: a key of digits alone would be a number to other readers of YAML
+    replace(path, HEADER + "".join(f'"{sensor}": "{key.hex()}"\n' for sensor, key in sorted(keys.items())))

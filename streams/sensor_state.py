@@ -3,7 +3,7 @@
 import msgspec
 
 from schemas.advertisement import TimeSource, Values
-from schemas.reading import LatestValue, Reception
+from schemas.reading import LatestValue, Reception, Refused
 from streams.counters import Counters
 from streams.freshness import Silence
 from streams.windows import Windows
@@ -54,6 +54,7 @@ class SensorState(msgspec.Struct, array_like=True):
     counters: Counters | None = None
     silence: Silence = msgspec.field(default_factory=Silence)
     windows: Windows = msgspec.field(default_factory=Windows)
+    refused: Refused | None = None  # 15 bytes at most
 
 
 _encode = msgspec.msgpack.Encoder().encode

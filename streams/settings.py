@@ -18,7 +18,8 @@ class StreamsSettings(Settings):
     port: int = Field(9102, description="health and metrics page of the worker", ge=1, le=65535)
     member_id: str = Field("", description="stable name of this worker in its group; empty: the broker gives one")
     keys_file: Path | None = Field(
-        None, description="YAML file of bind keys, MAC: 32 hex digits, for encrypted sensors"
+        None,
+        description="file of encrypted sensors' bind keys, mode 0600, YAML; empty: bind-keys.yaml in BLUFLOW_DATA",
     )
     session_seconds: float = Field(10, description="a worker not heard for so long loses its partitions", ge=6, le=60)
     commit_seconds: float = Field(1, description="how often offsets are committed", ge=0.1, le=60)
@@ -32,3 +33,8 @@ class StreamsSettings(Settings):
     stall_seconds: float = Field(
         30, description="the worker ends when its event loop stands still for so long", ge=1, le=600
     )
+
+    @property
+    def keys_path(self) -> Path:
+        """Where the bind keys are, or will be."""
+        return self.keys_file or self.data / "bind-keys.yaml"

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.advertisement import Advertisement, CounterReset, Tick
+from schemas.advertisement import Advertisement, CounterReset, Refusal, Tick
 from schemas.aggregate import Aggregate
 from schemas.codec import decode_advertisement, encode
 from schemas.gateway import Clock
@@ -23,7 +23,7 @@ from streams import freshness, metrics, windows
 from streams.counters import COUNTER_RESET
 from streams.dead_letters import dead_letter
 from streams.engine import States, Work
-from streams.fold import fold, forget_counter, is_folded, latest_of
+from streams.fold import fold, forget_counter, is_folded, latest_of, refuse
 from streams.freshness import JUDGED_AFTER_MS
 from streams.places import Places
 from streams.schedule import Schedule
@@ -42,17 +42,17 @@ class Unreadable(Exception):
     """A record that is no advertisement, or one that no state could hold."""
 
 
-def read_advertisement(value: bytes) -> Advertisement | Tick | CounterReset:
+def read_advertisement(value: bytes) -> Advertisement | Tick | CounterReset | Refusal:
     """The record. Raises Unreadable, here and not in a fold: what fails there ends the worker, again and again."""
     try:
-        read: Advertisement | Tick | CounterReset = decode_advertisement(value)
+        read: Advertisement | Tick | CounterReset | Refusal = decode_advertisement(value)
         if not isinstance(read, Tick) and not _SENSOR(read.sensor):
             raise ValueError(f"not a sensor's id: {read.sensor[:40]!r}")
         if isinstance(read, Advertisement):
             if len(_pack(read.values)) > MAX_VALUES_BYTES:
                 raise ValueError(f"values of more than {MAX_VALUES_BYTES} bytes")
             numbers = [read.measured_at, read.received_at, read.counter or 0]
-        elif isinstance(read, CounterReset):
+        elif isinstance(read, CounterReset | Refusal):
             numbers = [read.received_at]
         else:
             numbers = [read.time, *(change.at for change in read.gateways)]
@@ -116,6 +116,8 @@ class Batch:
         self._changed[key] = state
         if isinstance(read, Advertisement):
             self._advertisement(key, state, read, record)
+        elif isinstance(read, Refusal):
+            self._refusal(key, state, read, record)
         else:
             forget_counter(state, read)
             log.warning(
@@ -158,6 +160,14 @@ class Batch:
             self._schedule.put(key, windows.final_at(reading.measured_at))
         else:
             self._schedule.put(key, windows.next_publication(state.windows, reading.measured_at))
+
+    def _refusal(self, key: bytes, state: SensorState, refusal: Refusal, record: Any) -> None:
+        if state.refused is None:
+            origin = _origin(record, refusal.sensor)
+            log.warning("%s has a bind key and speaks unencrypted: refused", refusal.sensor, extra=origin)
+        refuse(state, refusal)
+        if state.newest is not None:  # of a sensor without a reading there is no latest
+            self._spoke.add(key)
 
     def _tick(self, tick: Tick) -> None:
         """The clock goes on; whoever is due by then fell silent, spoke again, or has windows to publish."""

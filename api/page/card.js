@@ -67,12 +67,11 @@ function value(name, parent) {
   return { node, number, unit };
 }
 
-/** `temperature above 26 °C`, every quantity that is out of its limits. */
+/** `temperature above 26 °C`, every quantity that is out of its limits, and what was refused. */
 export function alarms(sensor) {
-  return sensor.out_of_limits
-    .map((name) => {
-      const how = beyond(sensor.values[name]?.value, name, sensor.values[name]?.unit, sensor.limits[name]);
-      return `${name} ${how ?? "out of its limits"}`;
-    })
-    .join(", ");
+  const limits = sensor.out_of_limits.map((name) => {
+    const how = beyond(sensor.values[name]?.value, name, sensor.values[name]?.unit, sensor.limits[name]);
+    return `${name} ${how ?? "out of its limits"}`;
+  });
+  return (sensor.refused ? [...limits, "heard unencrypted: refused"] : limits).join(", ");
 }

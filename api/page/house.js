@@ -13,7 +13,8 @@ export const house = {
 export function view(sensor) {
   const { freshness, cause, silence } = verdict(sensor, now(), house.connected);
   const beyondLimits = sensor.out_of_limits.length > 0;
-  return { sensor, freshness, cause, silence, beyondLimits, problem: freshness !== "fresh" || cause !== null || beyondLimits };
+  const alarmed = beyondLimits || sensor.refused !== null;
+  return { sensor, freshness, cause, silence, beyondLimits, alarmed, problem: freshness !== "fresh" || cause !== null || alarmed };
 }
 
 /** Every sensor's view. */

@@ -42,18 +42,18 @@ function headline(all, problems) {
   return `${problems.length.toLocaleString()} of ${count(all, "sensor")} ${need} attention`;
 }
 
-const severity = (view) => RANK[view.freshness] * 2 + (view.beyondLimits ? 3 : 0);
+const severity = (view) => RANK[view.freshness] * 2 + (view.alarmed ? 3 : 0);
 
 function line(view) {
   const why = view.freshness === "fresh" && !view.cause ? [] : [sentence(view, view.sensor.gateway)];
-  if (view.beyondLimits) why.unshift(alarms(view.sensor));
-  return { id: view.sensor.id, rank: view.freshness, beyond: view.beyondLimits, view, words: why.join("; ") };
+  if (view.alarmed) why.unshift(alarms(view.sensor));
+  return { id: view.sensor.id, rank: view.freshness, alarmed: view.alarmed, view, words: why.join("; ") };
 }
 
-function item({ id, rank, beyond, view: { sensor }, words }) {
+function item({ id, rank, alarmed, view: { sensor }, words }) {
   return element(
     "li",
-    { data: { freshness: rank, limits: beyond ? "beyond" : "" } },
+    { data: { freshness: rank, alarm: alarmed ? "yes" : "" } },
     element("a", { href: `#${id}` }, element("b", { textContent: label(sensor) }), ` ${place(sensor)}`),
     element("span", { className: "why", textContent: words }),
   );

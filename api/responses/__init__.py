@@ -3,7 +3,7 @@
 from api.responses.contract import Health
 from api.responses.data import AggregateData, Row, SensorData, Summary, WindowRow
 from api.responses.gateway import Gateway, Gateways, ScriptHeartbeat
-from api.responses.sensor import Limits, Reception, Receptions, Sensor, SensorDetail, Sensors, Value
+from api.responses.sensor import Limits, Reception, Receptions, Refused, Sensor, SensorDetail, Sensors, Value
 
 __all__ = [
     "AggregateData",
@@ -13,6 +13,7 @@ __all__ = [
     "Limits",
     "Reception",
     "Receptions",
+    "Refused",
     "Row",
     "ScriptHeartbeat",
     "Sensor",

@@ -38,6 +38,13 @@ class Reception(Contract):
     copies: int = Field(description="packets that it brought so far, duplicates too", examples=[412])
 
 
+class Refused(Contract):
+    """A sensor that has a bind key was heard unencrypted, and not believed."""
+
+    since: str = Field(description="when the first such packet came", examples=[TIME])
+    times: int = Field(description="how many came since, copies too", examples=[12])
+
+
 class Sensor(Contract):
     """One sensor as it is now. Members are null and `values` empty if it is registered but was never heard."""
 
@@ -73,6 +80,10 @@ class Sensor(Contract):
     gateway: str | None = Field(description="gateway that brought the newest reading", examples=[GATEWAY])
     packet_id: int | None = Field(description="BTHome packet id of the newest reading, 0..255", examples=[78])
     flags: list[str] = Field(description="what is remarkable about the newest reading")
+    refused: Refused | None = Field(
+        description="packets that were refused for being unencrypted, though the sensor has a bind key; null if none "
+        "was, or it has encrypted for a day since"
+    )
 
 
 class Receptions(Contract):

@@ -6,7 +6,7 @@ from typing import Any, cast
 from pydantic import JsonValue
 
 from api.live import Standing
-from api.responses import Limits, Reception, Sensor, SensorDetail, Value
+from api.responses import Limits, Reception, Refused, Sensor, SensorDetail, Value
 from api.times import rfc3339
 from api.units import UNITS
 from schemas.reading import Latest
@@ -60,7 +60,7 @@ def _facts(standing: Standing, id: str) -> dict[str, Any]:
 
 _UNHEARD: dict[str, Any] = {
     **dict.fromkeys(
-        ("last_seen", "age_seconds", "measured_at", "time_source", "battery", "rssi", "gateway", "packet_id")
+        ("last_seen", "age_seconds", "measured_at", "time_source", "battery", "rssi", "gateway", "packet_id", "refused")
     ),
     "values": {},
     "out_of_limits": [],
@@ -92,6 +92,7 @@ def _heard(latest: Latest, limits: dict[str, Limit], now: int) -> dict[str, Any]
         "gateway": latest.gateway,
         "packet_id": latest.packet_id,
         "flags": list(latest.flags),
+        "refused": _refused(latest),
     }
 
 
@@ -104,6 +105,11 @@ def _is_outside(value: object, limit: Limit) -> bool:
         ):
             return True
     return False
+
+
+def _refused(latest: Latest) -> Refused | None:
+    held = latest.refused
+    return None if held is None else Refused(since=rfc3339(held.since), times=held.times)
 
 
 def _time(milliseconds: int | None) -> str | None:

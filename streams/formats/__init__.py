@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from schemas.advertisement import Advertisement, Coordinate
+from schemas.advertisement import Advertisement, Coordinate, Refusal
 from schemas.frame import Frame
 from schemas.reading import RESTORED
 from streams.formats.bthome import Packet, decode
@@ -26,7 +26,7 @@ class DecodedFrame(msgspec.Struct, frozen=True):
 
     `gateway` is who sent it; empty if no gateway did, or nobody can tell. `sent_at` is the frame's own time just as the
     gateway gave it. `next_index` is the first coordinate index that nothing in the frame has. `resets` are the sensors
-    whose encryption counter an operator lets begin anew.
+    whose encryption counter an operator lets begin anew. `refusals` tell of sensors that should have encrypted.
     """
 
     advertisements: list[Advertisement]
@@ -36,6 +36,7 @@ class DecodedFrame(msgspec.Struct, frozen=True):
     sent_at: object = None
     next_index: int = 0
     resets: list[str] = []
+    refusals: list[Refusal] = []
 
     @property
     def ts(self) -> int | None:
@@ -66,6 +67,7 @@ def decode_frame(
     """
     advertisements: list[Advertisement] = []
     rejected: list[Rejected] = []
+    refusals: list[Refusal] = []
     try:
         contents = read_contents(frame)
     except InvalidFrame as invalid:
@@ -89,14 +91,18 @@ def decode_frame(
             )
             if measured is None:  # a retained state is no news
                 continue
+            at = Coordinate(epoch, partition, offset, index)
             try:
                 packet = _packet(found, keys.get(found.sensor))
             except (InvalidPacket, InvalidFrame) as invalid:
                 rejected.append(Rejected(invalid.reason, found.sensor))
+                if invalid.reason == "plaintext_refused":
+                    refusals.append(Refusal(found.sensor, frame.received_at, at))
                 continue
-            at = Coordinate(epoch, partition, offset, index)
             advertisements.append(_advertisement(frame, gateway, part.format, found, packet, measured, at))
-    return DecodedFrame(advertisements, rejected, contents.news, gateway, contents.ts, index + 1, contents.resets)
+    return DecodedFrame(
+        advertisements, rejected, contents.news, gateway, contents.ts, index + 1, contents.resets, refusals
+    )
 
 
 def _packet(found: Sighting, key: bytes | None) -> Packet:

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.exposition import page
 from api.metrics import Metrics
 from api.services import Services
-from schemas.reading import Reception
+from schemas.reading import Reception, Refused
 from tests.api.conftest import register
 from tests.api.fakes import GATEWAY, MINUTE, NOW, OTHER, SENSOR, FakeHistory, gateway, latest
 from tests.api.test_data import DATA, client_of
@@ -143,6 +143,17 @@ async def test_a_silent_sensor_tells_whose_fault_it_seems_and_who_heard_it_last(
     services.live.gateways.apply("attic", gateway("attic", 2, last_frame=NOW - 6 * MINUTE))
     text = (await client.get("/metrics")).text
     assert labelled(text, "shelly_sensor_silence") == {("gateway", "stale", "house/one"): 1}
+
+
+async def test_what_was_refused_is_a_metric_also_of_a_sensor_that_is_lost(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    services.live.sensors.apply(SENSOR, latest(seen=NOW - 86_400_000, refused=Refused(NOW - 60_000, 12)))
+    services.live.sensors.apply(OTHER, latest(OTHER))
+    told = shelly((await client.get("/metrics")).text)
+    assert {key: value for key, value in told.items() if key[0] == "shelly_sensor_refused"} == {
+        ("shelly_sensor_refused", SENSOR): 12
+    }
 
 
 async def test_who_heard_it_long_ago_does_not_hear_it(client: httpx.AsyncClient, services: Services) -> None:

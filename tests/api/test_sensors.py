@@ -8,6 +8,7 @@ import pytest
 
 from api.app import create_app
 from api.services import Services
+from schemas.reading import Refused
 from tests.api.conftest import register
 from tests.api.fakes import GATEWAY, MINUTE, NOW, OTHER, SENSOR, gateway, latest
 
@@ -36,6 +37,7 @@ EXPECTED: dict[str, Any] = {
     "gateway": GATEWAY,
     "packet_id": 78,
     "flags": [],
+    "refused": None,
 }
 
 
@@ -46,6 +48,12 @@ async def test_every_sensor_is_listed_sorted_by_id(client: httpx.AsyncClient, se
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-cache"
     assert answer.json() == {"sensors": [EXPECTED | {"id": OTHER}, EXPECTED]}
+
+
+async def test_what_was_refused_is_told_with_its_sensor(client: httpx.AsyncClient, services: Services) -> None:
+    services.live.sensors.apply(SENSOR, latest(refused=Refused(NOW - 60_000, 12)))
+    told = (await client.get(f"/api/v1/sensors/{SENSOR}")).json()["refused"]
+    assert told == {"since": "2026-03-01T11:59:00.000Z", "times": 12}
 
 
 async def test_nobody_yet_is_an_empty_list(client: httpx.AsyncClient) -> None:

@@ -1,26 +1,19 @@
 """`bluflow dead-letters redrive`: what died for want of a key is read once the key is there, and only once."""
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
 
-from cli.child import spawn
 from history.sqlite import SqliteHistory
-from runtime.snapshot import snapshot
-from schemas.codec import decode_reading, encode
+from schemas.codec import encode
 from schemas.dead_letter import Letter, dead_letter_headers
 from schemas.frame import Frame
 from schemas.reading import Reading
-from schemas.topics import DEAD_LETTERS, RAW_FRAMES, READINGS, Topic
+from schemas.topics import DEAD_LETTERS, RAW_FRAMES, READINGS
 from streams.redrive import Redriven, redriven
-from tests.cli.processes import ROOT, bluflow
+from tests.cli.worker import Stack
 from tests.streams.engine.conftest import until
 from tests.streams.replay.logs import D0, ENCRYPTED, KEY, MINUTE, SENSORS, secret_frame
 
@@ -34,75 +27,6 @@ def mixed_frame(at: int, good: str = GOOD) -> Frame:
     said = json.loads(secret.payload)
     said["params"]["events"][0]["data"]["d"].append([good, -60, 0, "440005016428453e00"])
     return Frame(secret.topic, json.dumps(said).encode(), secret.received_at)
-
-
-class Stack:
-    """A worker on topics of its own, and the command beside it."""
-
-    def __init__(self, broker: str, prefix: str, folder: Path) -> None:
-        self.broker, self.prefix, self.folder = broker, prefix, folder
-        self.keys = folder / "keys.yaml"
-        self.keys.write_text(f"7c:c6:b6:99:99:99: {'00' * 16}\n")
-        self.settings = {
-            "BROKER": broker,
-            "BLUFLOW_TOPIC_PREFIX": prefix,
-            "BLUFLOW_DATA": str(folder),
-            "STREAMS_KEYS_FILE": str(self.keys),
-        }
-
-    async def write(self, topic: Topic, value: bytes, key: bytes, headers: list[tuple[str, bytes]]) -> None:
-        async with AIOKafkaProducer(bootstrap_servers=self.broker) as producer:
-            await producer.send_and_wait(topic.full_name(self.prefix), value, key=key, headers=headers)
-
-    async def frame(self, frame: Frame) -> None:
-        await self.write(RAW_FRAMES, frame.payload, b"gw-a", frame.headers())
-
-    async def records(self, topic: Topic) -> list[Any]:
-        return [record async for record in snapshot(self.broker, topic.full_name(self.prefix))]
-
-    async def readings(self) -> list[Reading]:
-        return [decode_reading(record.value) for record in await self.records(READINGS)]
-
-    async def letters(self) -> list[Letter]:
-        return [Letter.from_record(record) for record in await self.records(DEAD_LETTERS)]
-
-    async def until_readings(self, count: int) -> None:
-        async def there() -> bool:
-            return len(await self.readings()) >= count
-
-        await until(there)
-
-    async def until_letters(self, count: int) -> None:
-        async def there() -> bool:
-            return len(await self.letters()) >= count
-
-        await until(there)
-
-    def add_key(self) -> None:
-        self.keys.write_text(f"'{ENCRYPTED}': {KEY.hex()}\n")
-
-    def run(self, *arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
-        return bluflow("dead-letters", *arguments, folder=self.folder, **{**self.settings, **env})
-
-    def redrive(self, *arguments: str) -> dict[str, Any]:
-        done = self.run("redrive", *arguments, "--json")
-        assert (done.returncode, done.stderr) == (0, "")
-        return dict(json.loads(done.stdout))
-
-
-@pytest.fixture
-def stack(kafka: str, topics: str, tmp_path: Path) -> Stack:
-    return Stack(kafka, topics, tmp_path)
-
-
-@pytest.fixture
-def worker(stack: Stack, free_port: Callable[[], int]) -> Iterator[None]:
-    env = {**os.environ, **stack.settings, "STREAMS_PORT": str(free_port()), "PYTHONPATH": str(ROOT)}
-    with (stack.folder / "worker.log").open("wb") as log:
-        child = spawn([sys.executable, "-m", "streams", "worker"], env=env, stdout=log, stderr=log)
-    yield
-    child.kill()
-    child.wait()
 
 
 async def held(folder: Path, readings: list[Reading]) -> list[Reading]:

@@ -15,7 +15,7 @@ import yaml
 from api.keys import find, read_keys
 from cli.certificates import AUTHORITY_DAYS, Pair, authority, ends, server
 from cli.mosquitto_users import users_in
-from cli.secret_folder import KEYS, OWN_USERS, SERVERS
+from cli.secret_folder import BIND_KEYS, KEYS, OWN_USERS, SERVERS
 from tests.bridge.conftest import mosquitto_program
 from tests.cli.processes import ROOT, bluflow
 
@@ -26,7 +26,9 @@ def texts(folder: Path) -> dict[str, str]:
 
 def kept(folder: Path) -> dict[str, str]:
     """What must never be printed."""
-    return {name: text for name, text in texts(folder).items() if not name.endswith((".crt", ".passwd", ".json"))}
+    return {
+        name: text for name, text in texts(folder).items() if not name.endswith((".crt", ".passwd", ".json", ".yaml"))
+    }
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_init_makes_every_file_that_compose_names_and_prints_no_secret(made: Path) -> None:
     wanted = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["secrets"]
     there = texts(made / "secrets")
-    ours = {"ca.key", "gateways/pro2-a", KEYS, "api-key-page"}
+    ours = {"ca.key", "gateways/pro2-a", KEYS, BIND_KEYS, "api-key-page"}
     assert {Path(secret["file"]).name for secret in wanted.values()} | ours == there.keys()
     said = (made / "said").read_text()
     for name, text in kept(made / "secrets").items():
@@ -52,7 +54,7 @@ def test_init_makes_every_file_that_compose_names_and_prints_no_secret(made: Pat
 
 def test_all_of_it_is_open_to_its_owner_alone(made: Path) -> None:
     modes = {stat.S_IMODE(path.stat().st_mode) for path in (made / "secrets").rglob("*") if path.is_file()}
-    folders = {stat.S_IMODE((made / "secrets" / name).stat().st_mode) for name in ("", "gateways", "keys")}
+    folders = {stat.S_IMODE((made / "secrets" / name).stat().st_mode) for name in ("", "gateways", "keys", "bind-keys")}
     assert (modes, folders) == ({0o600}, {0o700})
 
 

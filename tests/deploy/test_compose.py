@@ -10,7 +10,7 @@ import pytest
 
 from api.settings import ApiSettings
 from bridge.settings import BridgeSettings
-from cli.secret_folder import KEYS, SecretFolder
+from cli.secret_folder import BIND_KEYS, KEYS, SecretFolder
 from runtime.settings import Settings, load
 from shelly.inventory.settings import InventorySettings
 from streams.settings import StreamsSettings
@@ -18,7 +18,7 @@ from streams.sinks.settings import SinkSettings
 from tests.cli.processes import environment
 from tests.deploy.compose import COMBINATIONS, ROOT, merged, volumes
 
-JOBS = {"volumes", "topics", "buckets", "buckets-b", "secrets", "keys"}
+JOBS = {"volumes", "topics", "buckets", "buckets-b", "secrets", "keys", "bind-keys"}
 ROOTS = {"volumes": ["CHOWN"], "alloy": ["DAC_READ_SEARCH"]}  # who runs as root, with what
 PROCESSES: dict[str, type[Settings]] = {
     "bridge": BridgeSettings,
@@ -117,7 +117,7 @@ def test_files_that_are_mounted_are_in_the_repository(stack: Any) -> None:
 
 
 def test_only_commands_may_write_among_the_secrets(stack: Any) -> None:
-    """The API sees the folder of its keys' digests, so that it sees each new file there, and no other process does."""
+    """The API sees the folder of its keys' digests, the worker that of bind keys: each sees a new file there."""
     seen = {
         name: (source, read_only)
         for name, service in stack["services"].items()
@@ -125,8 +125,20 @@ def test_only_commands_may_write_among_the_secrets(stack: Any) -> None:
         if source.startswith("./secrets")
     }
     apis = {"default": {"api"}, "ha": {"api", "api-b"}, "poc": set[str]()}[stack["combination"]]
-    commands = {"secrets": ("./secrets", False), "keys": ("./secrets/keys", False)}
-    assert seen == commands | dict.fromkeys(apis, ("./secrets/keys", True))
+    workers = set[str]() if stack["combination"] == "poc" else {"streams"}
+    bind_keys = "./secrets/bind-keys"
+    commands = {"secrets": ("./secrets", False), "keys": ("./secrets/keys", False), "bind-keys": (bind_keys, False)}
+    assert seen == commands | dict.fromkeys(apis, ("./secrets/keys", True)) | dict.fromkeys(workers, (bind_keys, True))
+
+
+def test_the_worker_reads_bind_keys_where_the_command_writes_them(stack: Any) -> None:
+    command, worker = (stack["services"][name] for name in ("bind-keys", "streams"))
+    folder, _, file = command["environment"]["STREAMS_KEYS_FILE"].rpartition("/")
+    assert f"bind-keys/{file}" == BIND_KEYS
+    assert folder in {volume.target for volume in volumes(command)}
+    if stack["combination"] != "poc":
+        assert worker["environment"]["STREAMS_KEYS_FILE"] == command["environment"]["STREAMS_KEYS_FILE"]
+        assert folder in {volume.target for volume in volumes(worker)}
 
 
 def test_the_api_asks_for_keys_but_in_the_proof_of_concept(stack: Any) -> None:

@@ -1,9 +1,12 @@
 """The sensors on the page: where they stand, what is said of them, and that it stays true."""
 
+import msgspec
 import pytest
 from playwright.async_api import Page, expect
 
+from api.times import system_clock
 from schemas.freshness import freshness_at
+from schemas.reading import Refused
 from tests.page.homes import FAR, STRANGER, address, gateways, healthy_home, small_home, state
 from tests.page.site import Site
 
@@ -39,6 +42,17 @@ async def test_what_is_wrong_is_said_first_and_in_plain_words(page: Page, site: 
         ]
     )
     await expect(page.locator(card(page, address(4)))).to_have_attribute("data-limits", "beyond")
+
+
+async def test_a_sensor_that_was_heard_unencrypted_needs_attention(page: Page, site: Site) -> None:
+    healthy_home(site)
+    refused = Refused(system_clock() - 60_000, 12)
+    site.say(msgspec.structs.replace(state(address(0), 2), refused=refused))
+    await page.goto(f"{site.url}/#{address(0)}")
+    await expect(page.locator("#headline")).to_have_text("1 of 300 sensors needs attention")
+    await expect(page.locator("#attention .why")).to_have_text("heard unencrypted: refused")
+    await expect(page.locator(card(page, address(0))).locator(".alarm")).to_have_text("heard unencrypted: refused")
+    await expect(page.locator("dialog .facts")).to_contain_text("12 unencrypted packets since")
 
 
 async def test_gateways_say_how_they_are(page: Page, site: Site) -> None:

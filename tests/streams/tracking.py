@@ -5,7 +5,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from schemas.advertisement import Advertisement, Coordinate, CounterReset, Tick, TimeSource, Values
+from schemas.advertisement import Advertisement, Coordinate, CounterReset, Refusal, Tick, TimeSource, Values
 from schemas.aggregate import Aggregate
 from schemas.codec import decode_aggregate, decode_clock, decode_latest, decode_reading, decode_transition, encode
 from schemas.freshness import Transition
@@ -31,7 +31,7 @@ SENSOR = "7c:c6:b6:bd:4c:b5"
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 T0 = 1_759_622_400_000  # midnight UTC
 
-Record = Advertisement | Tick | CounterReset
+Record = Advertisement | Tick | CounterReset | Refusal
 Event = tuple[int, Callable[..., Record]]  # when it arrives, and what makes it of an `offset`
 _DECODE: dict[str, Any] = {
     READINGS.name: decode_reading,

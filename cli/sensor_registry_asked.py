@@ -7,7 +7,6 @@ import typer
 
 from runtime.sensor_entry import EVER, LARGEST_OFFSET, LONGEST_INTERVAL, QUANTITY, moment
 from runtime.yaml_nodes import LONGEST_TEXT
-from schemas.address import normalise_mac
 from schemas.registry import Limit, Offset
 
 _INTERVAL = re.compile(r"([0-9]+(?:\.[0-9]+)?)(s|m|min|h|)")
@@ -17,14 +16,6 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
 def now() -> int:
     """Unix milliseconds."""
     return time.time_ns() // 1_000_000
-
-
-def sensor_of(mac: str) -> str:
-    """The sensor's id."""
-    try:
-        return normalise_mac(mac)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
 
 
 def text_of(given: str, what: str) -> str:

@@ -9,8 +9,8 @@ import typer
 from aiokafka.errors import KafkaError
 
 from cli.checks import reachable
-from cli.sensors_asked import now
-from cli.sensors_shown import changes_text, earliest, replay_text
+from cli.sensor_registry_asked import now
+from cli.sensor_registry_shown import changes_text, earliest, replay_text
 from cli.settings import RunSettings
 from cli.unusable import Unusable
 from runtime.registry import Told, merged, read_told
