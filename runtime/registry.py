@@ -116,6 +116,7 @@ class SensorRegistry:
             enable_auto_commit=False,
             **kafka_login(),
         )
+        self._wake = asyncio.Event()  # of this event loop: the worker reads in one before Faust has its own
         try:
             await consumer.start()
             places = [TopicPartition(self._topic, number) for number in await partitions_for(consumer, self._topic)]

@@ -64,6 +64,31 @@ async def test_what_the_topic_says_counts_more_than_the_file(kafka: str, topic: 
     assert registry.registry.entries == {ATTIC: Entry(ATTIC, "Attic"), FRIDGE: replace(WHOLE, revision=1, changed_at=7)}
 
 
+def test_it_is_loaded_in_one_event_loop_and_followed_in_another(
+    kafka: str, topic_prefix: str, file: SensorsFile, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As in the worker: Faust's begins when the registry was read."""
+    topic = SENSORS.full_name(topic_prefix)
+    registry = SensorRegistry(file, kafka, topic)
+
+    async def before() -> None:
+        await ensure_topics(kafka, [SENSORS], topic_prefix, embedded=True)
+        looked = asyncio.create_task(registry.run())
+        await change_registry(kafka, topic, saying(WHOLE), 7)
+        await until_async(lambda: FRIDGE in registry.told, 15, "the first")
+        looked.cancel()
+        await asyncio.wait([looked])
+
+    async def after() -> None:
+        async with following(registry):
+            await change_registry(kafka, topic, saying(Entry(ATTIC, "Loft")), 8)
+            await until_async(lambda: ATTIC in registry.told, 15, "the second")
+
+    asyncio.run(before())
+    asyncio.run(after())
+    assert "following it failed" not in caplog.text
+
+
 async def test_a_change_is_there_without_a_restart_and_the_file_s_too(
     kafka: str, topic: str, file: SensorsFile
 ) -> None:
