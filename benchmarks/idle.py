@@ -25,7 +25,8 @@ from cli.child import spawn
 from runtime.kafka import partition_of
 from schemas.frame import Frame, frame_key
 from schemas.topics import ADVERTISEMENTS, AGGREGATES, EMBEDDED_RETENTION, RAW_FRAMES, READINGS, STREAMS_APP, Topic
-from shelly.simulator import Plan, messages
+from shelly.world.scenario import house
+from shelly.world.world import World
 
 HOURS = 24
 GROUPS = (
@@ -68,7 +69,7 @@ async def feed(broker: str) -> int:
     producer = AIOKafkaProducer(bootstrap_servers=broker, linger_ms=20)
     await producer.start()
     topic, sent = RAW_FRAMES.full_name("shelly."), []
-    for message in messages(Plan(duration=HOURS * 3600), start):
+    for message in World(house(duration=HOURS * 3600), start).messages():
         frame, key = Frame(message.topic, message.payload, message.at + 40), frame_key(message.topic)
         partition = partition_of(key, RAW_FRAMES.embedded_partitions)
         sent.append(await producer.send(topic, frame.payload, key=key, partition=partition, headers=frame.headers()))

@@ -1,109 +1,135 @@
-"""`bluflow simulate`: gateways and sensors that speak MQTT and BTHome as real ones do."""
+"""`bluflow simulate`: a world of gateways and sensors that speak MQTT and BTHome as real ones do."""
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from shelly.beacon import Sensor
-    from shelly.gateway import Message
+    from collections.abc import Mapping
+
+    from shelly.world.scenario import Scenario
 
 
 def simulate(
-    gateways: Annotated[int, typer.Option(min=1, help="Number of gateways.")] = 3,
-    sensors: Annotated[int, typer.Option(min=1, help="Number of sensors.")] = 12,
-    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two beacons of a sensor.")] = 60,
+    name: Annotated[
+        str, typer.Argument(metavar="[SCENARIO]", help="A scenario's name (see --list) or file; else a house.")
+    ] = "",
+    list_: Annotated[bool, typer.Option("--list", help="Print the scenarios that came with us.")] = False,
+    gateways: Annotated[int | None, typer.Option(min=1, help="Number of gateways of the house: 3.")] = None,
+    sensors: Annotated[int | None, typer.Option(min=1, help="Number of its sensors: 12.")] = None,
+    interval: Annotated[
+        float | None, typer.Option(min=0.1, help="Seconds between two beacons of a sensor of the house: 60.")
+    ] = None,
     mqtt: Annotated[str, typer.Option(help="MQTT broker, host:port; else the setting MQTT.")] = "",
     format_: Annotated[
-        str, typer.Option("--format", help="bluflow, scan-result, shelly-blu, iobroker, oh-blu, or mixed.")
-    ] = "bluflow",
+        str | None,
+        typer.Option("--format", help="Shapes that the house's gateways take in turn: bluflow, or mixed, or a,b,c."),
+    ] = None,
     native: Annotated[
-        int, typer.Option(min=0, help="How many of the gateways run no script, but their own components.")
-    ] = 0,
-    encrypted: Annotated[int, typer.Option(min=0, help="How many of the sensors encrypt.")] = 0,
+        int | None, typer.Option(min=0, help="How many of its gateways run no script, but their own components.")
+    ] = None,
+    encrypted: Annotated[int | None, typer.Option(min=0, help="How many of its sensors encrypt.")] = None,
+    loss: Annotated[
+        float | None, typer.Option(min=0, max=0.99, help="Part of the copies that its gateways' scan misses: 0.3.")
+    ] = None,
     keys_file: Annotated[Path | None, typer.Option(help="Write the encrypted sensors' keys there (YAML).")] = None,
-    seed: Annotated[int, typer.Option(help="Same seed, same house.")] = 1,
-    loss: Annotated[float, typer.Option(min=0, max=0.99, help="Part of the copies that a gateway misses.")] = 0.3,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same world.")] = None,
     count: Annotated[int | None, typer.Option(min=1, help="Stop after so many beacons.")] = None,
     duration: Annotated[float | None, typer.Option(min=0.1, help="Stop after so many seconds.")] = None,
-    speed: Annotated[float, typer.Option(min=0, help="Times real time; 0: as fast as MQTT takes it.")] = 1,
+    speed: Annotated[str, typer.Option(help="Times real time; max (or 0): as fast as MQTT takes it.")] = "1",
+    start: Annotated[
+        str, typer.Option(help="When the world begins (RFC 3339): same start and seed, same bytes; else now.")
+    ] = "",
     lossless: Annotated[
         bool, typer.Option("--lossless", help="Keep all while MQTT is away; a real gateway keeps 5 messages.")
     ] = False,
-    ledger: Annotated[Path | None, typer.Option(help="Append what was acknowledged there, JSON lines.")] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="Write there what was measured, sent and lost (JSON lines).")
+    ] = None,
 ) -> None:
-    """Publish what a house full of BLU H&T sensors would. User and password are the bridge's settings."""
-    import signal
+    """Publish what a world full of BLU H&T sensors would. User and password are the bridge's settings."""
+    from cli.simulate_played import play
+    from shelly.world.scenario_file import find, read_scenario
 
-    from bridge.settings import BridgeSettings
-    from runtime.process import setup_logging
-    from runtime.secret_files import secrets_of
-    from runtime.settings import host_port, load
-    from shelly.playback import due_at, first_moment
-    from shelly.publisher import Publisher
-    from shelly.simulator import Plan, messages, parse_formats
-
-    if speed != 1 and count is None and duration is None:
+    if list_:
+        _list()
+        return
+    house = {
+        "gateways": gateways,
+        "sensors": sensors,
+        "interval": interval,
+        "formats": _formats(format_),
+        "native": native,
+        "encrypted": encrypted,
+        "loss": loss,
+    }
+    given = {option: value for option, value in house.items() if value is not None}
+    if name and given:
+        option = "format" if "formats" in given else next(iter(given))
+        raise typer.BadParameter(f"--{option} is of the house without a scenario: change a copy of {find(name)}")
+    scenario = _ended(read_scenario(find(name)) if name else _house(given), seed, count, duration)
+    pace = _pace(speed)
+    if pace != 1 and scenario.count is None and scenario.duration is None:
         raise typer.BadParameter("--speed needs --count or --duration")
-    settings = load(BridgeSettings)
+    play(scenario, mqtt, pace, _moment(start), keys_file=keys_file, truth=truth, lossless=lossless)
+
+
+def _list() -> None:
+    from cli.table import table
+    from shelly.world.scenario_file import FOLDER, known, read_scenario
+
+    read = [(name, read_scenario(FOLDER / f"{name}.yaml")) for name in known()]
+    rows = [(name, str(len(s.gateways)), str(len(s.sensors)), s.about) for name, s in read]
+    typer.echo("\n".join(table([("scenario", "gateways", "sensors", "what it is"), *rows])))
+
+
+def _house(given: "Mapping[str, Any]") -> "Scenario":
+    from shelly.world.scenario import house
+
+    return house(**given)
+
+
+def _ended(scenario: "Scenario", seed: int | None, count: int | None, duration: float | None) -> "Scenario":
+    """With what was told of it on the command line."""
+    from dataclasses import replace
+
+    return replace(
+        scenario,
+        seed=scenario.seed if seed is None else seed,
+        count=scenario.count if count is None else count,
+        duration=scenario.duration if duration is None else duration,
+    )
+
+
+def _formats(text: str | None) -> tuple[str, ...] | None:
+    """`mixed`, or names separated by commas."""
+    from shelly.world.gateway import SHAPES
+    from shelly.world.shapes import SCRIPTS
+
+    if text is None:
+        return None
+    names = tuple(SCRIPTS) if text == "mixed" else tuple(text.split(","))
+    for name in names:
+        if name not in SHAPES:
+            raise typer.BadParameter(f"no format {name!r}; there are mixed, {', '.join(SHAPES)}")
+    return names
+
+
+def _pace(text: str) -> float:
     try:
-        host_port(mqtt or settings.mqtt)
-        formats = parse_formats(format_)
+        pace = 0.0 if text == "max" else float(text)
+    except ValueError:
+        pace = -1
+    if not 0 <= pace < 1e9:
+        raise typer.BadParameter(f"--speed: {text!r} is neither a number such as 10 nor max")
+    return pace
+
+
+def _moment(text: str) -> int | None:
+    from api.times import parse_instant
+
+    try:
+        return parse_instant(text) if text else None
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-    setup_logging(settings.log_level, process="simulator", form=settings.log_format, secrets=secrets_of(settings))
-    plan = Plan(gateways, sensors, interval, formats, encrypted, seed, loss, count, duration, native)
-    if keys_file:
-        _write_keys(keys_file, plan.make_sensors())
-    gateways_made = plan.make_gateways(0)
-    with _Ledger(ledger) as on_acked:
-        publisher = Publisher(
-            mqtt or settings.mqtt,
-            [gateway.name for gateway in gateways_made],
-            user=settings.user or "",
-            password=settings.secret() or "",
-            ca_file=settings.ca_file,
-            lossless=lossless,
-            on_acked=on_acked,
-            answers={each.name: each.components.answer for each in gateways_made if each.components},
-        )
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: publisher.stop())
-        publisher.wait_connected(5)  # a real gateway is long connected when a sensor first speaks
-        start = first_moment(plan, speed)
-        publisher.play(messages(plan, start), due=due_at(start, speed))
-        complete = publisher.drain(30)
-        publisher.close()
-    if not publisher.stopped:
-        typer.echo(f"bluflow: {publisher.acked} messages acknowledged, {publisher.dropped} dropped", err=True)
-        if not complete:
-            raise typer.Exit(1)
-
-
-class _Ledger:
-    """What the MQTT broker acknowledged, one JSON line a message, on the disk before the next one is sent."""
-
-    def __init__(self, path: Path | None) -> None:
-        self._file: TextIO | None = path.open("a", buffering=1) if path else None
-
-    def __enter__(self) -> Callable[["Message"], None]:
-        return self._write if self._file else lambda _: None
-
-    def __exit__(self, *_: object) -> None:
-        if self._file:
-            self._file.close()
-
-    def _write(self, message: "Message") -> None:
-        assert self._file
-        heard = [[one.beacon.sensor, one.beacon.packet_id, one.at, one.rssi] for one in message.heard]
-        line = {"at": message.at, "gateway": message.gateway, "topic": message.topic, "heard": heard}
-        self._file.write(json.dumps(line) + "\n")
-
-
-def _write_keys(path: Path, sensors: "list[Sensor]") -> None:
-    from cli.embedded import write_private
-
-    write_private(path, "".join(f'"{sensor.mac}": {sensor.key.hex()!r}\n' for sensor in sensors if sensor.key))
+        raise typer.BadParameter(str(error), param_hint="--start") from None

@@ -3,18 +3,19 @@
 import time
 from collections.abc import Callable
 
-from shelly.gateway import Message
-from shelly.simulator import Plan
+from shelly.world.message import Message
+from shelly.world.scenario import Scenario
 
 
-def first_moment(plan: Plan, speed: float) -> int:
-    """When the simulation begins (unix milliseconds): now, or so long ago that what is played faster ends now.
+def first_moment(scenario: Scenario, speed: float) -> int:
+    """When the world begins (unix milliseconds): now, or so long ago that what is played faster ends now.
 
     Time stamps in the future would not be trusted by anybody.
     """
     now = time.time()
     if speed != 1:
-        now -= plan.duration or (plan.count or 0) / plan.sensors * plan.interval
+        slowest = max(sensor.interval for sensor in scenario.sensors)
+        now -= scenario.duration or (scenario.count or 0) / len(scenario.sensors) * slowest
     return round(now * 1000)
 
 

@@ -18,14 +18,14 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from runtime.settings import host_port
-from shelly.gateway import Message
+from shelly.world.message import Message
+from shelly.world.outbox import KEPT
 
 log = logging.getLogger(__name__)
 
 # A question's topic and payload -> the answer's, or None.
 Answer = Callable[[str, bytes], tuple[str, bytes] | None]
 
-KEPT = 5
 MOST_CONNECTIONS = 64  # paho runs a thread for each; beyond this, gateways share one
 _LOSSLESS_WINDOW = 100
 
@@ -45,7 +45,8 @@ class _Connection:
 
 
 class Publisher:
-    """MQTT's publishing side. `on_acked` is called with every message that the MQTT broker acknowledged.
+    """MQTT's publishing side. `on_acked` is called with every message that the MQTT broker acknowledged,
+    `on_dropped` with those that did not fit into the queue of a gateway without one.
 
     `answers`: gateway -> what answers the questions on its `<gateway>/rpc`.
     """
@@ -60,12 +61,13 @@ class Publisher:
         ca_file: Path | None = None,
         lossless: bool = False,
         on_acked: Callable[[Message], None] = lambda _: None,
+        on_dropped: Callable[[Message], None] = lambda _: None,
         answers: Mapping[str, Answer] = {},
     ) -> None:
         self.acked = self.dropped = 0
         self._lossless = lossless
         self._window = _LOSSLESS_WINDOW if lossless else KEPT
-        self._on_acked = on_acked
+        self._on_acked, self._on_dropped = on_acked, on_dropped
         self._answers = answers
         self._happened: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.stopped = False
@@ -137,6 +139,7 @@ class Publisher:
         if not self._lossless and len(mine) > KEPT:
             link.waiting.remove(mine[0])
             self.dropped += 1
+            self._on_dropped(mine[0])
 
     def drain(self, seconds: float) -> bool:
         """Wait until everything is acknowledged; False if it is not in time."""
@@ -203,7 +206,7 @@ class Publisher:
         # only what the window takes goes to paho: paho keeps all it was given, a gateway does not
         while link.up and link.waiting and len(link.unacked) < self._window:
             message = link.waiting.popleft()
-            link.unacked[link.client.publish(message.topic, message.payload, qos=1).mid] = message
+            link.unacked[link.client.publish(message.topic, message.payload, qos=message.qos).mid] = message
 
 
 def _client(gateways: tuple[str, ...]) -> paho.Client:

@@ -4,10 +4,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import prometheus_client
 import pytest
 
+import api.homeassistant.metrics
 import bridge.metrics
 import shelly.inventory.metrics
 import streams.metrics
@@ -43,6 +45,7 @@ def test_every_topic_stands_in_the_readme() -> None:
 
 def metric_names() -> set[str]:
     """Every metric of ours, as Prometheus sees it."""
+    assert api.homeassistant.metrics
     assert bridge.metrics
     assert shelly.inventory.metrics
     assert streams.metrics
@@ -92,6 +95,28 @@ def test_every_option_of_the_secrets_command_stands_in_the_deployment_s_document
     text = (ROOT / "docs" / "deploy.md").read_text()
     for option in init.params:
         assert all(name in text for name in option.opts), option.opts
+
+
+def test_every_option_shape_and_key_of_the_simulator_stands_in_its_document() -> None:
+    import typer.main
+
+    from cli.commands import app
+    from shelly.world import scenario_file, truth
+    from shelly.world.gateway import SHAPES
+    from shelly.world.message import Why
+
+    text = (ROOT / "docs" / "simulate.md").read_text()
+    command = typer.main.get_group(app).commands["simulate"]
+    options = {name for option in command.params for name in option.opts if name.startswith("--")}
+    assert set(re.findall(r"--[a-z][a-z-]+", text)) == options - {"--help"} | {"--mqtt"}
+    example = text.partition("```yaml")[2].partition("```")[0]
+    assert scenario_file.parse_scenario(example, "docs/simulate.md", "cellar").events
+    keys = {*scenario_file.SCENARIO, *scenario_file.GATEWAY, *scenario_file.SENSOR, *scenario_file.EVENT}
+    assert all(re.search(rf"\b{key}:", example) for key in keys)
+    lines = (truth.Head, truth.Sent, truth.Published, truth.Dropped, truth.Event)
+    fields = {field for line in lines for field in line.__struct_fields__}
+    words = {*SHAPES, *get_args(Why), *fields, *(str(line.__struct_config__.tag) for line in lines)}
+    assert {word for word in words if f"`{word}`" not in text} == set()
 
 
 def test_every_variable_of_the_compose_files_is_explained() -> None:

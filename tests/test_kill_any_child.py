@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from shelly.gateway import Message
 from shelly.publisher import Publisher
-from shelly.simulator import Plan, messages
+from shelly.world.message import Message
+from shelly.world.scenario import house
+from shelly.world.world import World, addresses
 from tests.polling import until
 from tests.stack import Stack, running_stack
 
-PLAN = Plan(gateways=3, sensors=12, interval=4.0, seed=5, loss=0.1)
+SCENARIO = house(gateways=3, sensors=12, interval=4.0, seed=5, loss=0.1)
 FRESH_SECONDS = 30
 # what a broker may lose when it is killed: messages it had acknowledged but not yet handed on or written
 LOST_SECONDS = {"kafka": 3.0, "mqtt": 3.0}
@@ -31,16 +32,16 @@ class Gateways:
     def __init__(self, address: str) -> None:
         self.acknowledged: dict[Packet, int] = {}  # (sensor, packet id) -> when its first copy was sent
         start = int(time.time() * 1000)
-        names = [gateway.name for gateway in PLAN.make_gateways(start)]
+        self._world = World(SCENARIO, start)
+        names = [gateway.name for gateway in self._world.gateways]
         self._publisher = Publisher(address, names, lossless=True, on_acked=self._note)
-        self._stream = messages(PLAN, start)
         # a thread: the publisher blocks on paho, and the test meanwhile kills and watches
         self._thread = threading.Thread(target=self._play)
         self._thread.start()
 
     def _play(self) -> None:
         self._publisher.wait_connected(20)
-        self._publisher.play(self._stream, due=lambda message: message.at / 1000)
+        self._publisher.play(self._world.messages(), due=lambda message: message.at / 1000)
 
     def _note(self, message: Message) -> None:
         for heard in message.heard:
@@ -71,10 +72,10 @@ def measured_after(stack: Stack, moment: float) -> int:
 
 def stored(stack: Stack) -> set[Packet]:
     found = set()
-    for sensor in PLAN.make_sensors():
-        response = stack.get(f"/api/v1/data/{sensor.mac}")
+    for sensor in addresses(SCENARIO):
+        response = stack.get(f"/api/v1/data/{sensor}")
         if response is not None and response.status_code == 200:
-            found |= {(sensor.mac, row["packet_id"]) for row in response.json()["data"]}
+            found |= {(sensor, row["packet_id"]) for row in response.json()["data"]}
     return found
 
 
@@ -82,8 +83,12 @@ def kill(stack: Stack, name: str) -> float:
     """When the child was killed; waits until every sensor is fresh again."""
     stack.child(name).kill()
     killed_at = time.time()
-    until(lambda: measured_after(stack, killed_at) == PLAN.sensors, FRESH_SECONDS, f"fresh after {name} was killed")
-    print(f"{name}: killed, all {PLAN.sensors} sensors fresh after {time.time() - killed_at:.1f} s")
+    until(
+        lambda: measured_after(stack, killed_at) == len(SCENARIO.sensors),
+        FRESH_SECONDS,
+        f"fresh after {name} was killed",
+    )
+    print(f"{name}: killed, all {len(SCENARIO.sensors)} sensors fresh after {time.time() - killed_at:.1f} s")
     return killed_at
 
 
@@ -92,7 +97,11 @@ def test_kill_any_child_and_nothing_acknowledged_is_missing(stack: Stack) -> Non
     gateways = Gateways(stack.mqtt)
     try:
         begun = time.time()
-        until(lambda: measured_after(stack, begun) == PLAN.sensors, FRESH_SECONDS, "the first reading of every sensor")
+        until(
+            lambda: measured_after(stack, begun) == len(SCENARIO.sensors),
+            FRESH_SECONDS,
+            "the first reading of every sensor",
+        )
         killed_at = {name: kill(stack, name) for name in ("bridge", "worker", "sinks", "api", "mqtt", "kafka")}
     finally:
         gateways.stop()
@@ -109,4 +118,4 @@ def test_kill_any_child_and_nothing_acknowledged_is_missing(stack: Stack) -> Non
         assert f"{name}" in stack.screen(), "a child that died is named on the screen"
     response = stack.get("/api/v1/sensors")
     assert response is not None
-    assert len(response.json()["sensors"]) == PLAN.sensors
+    assert len(response.json()["sensors"]) == len(SCENARIO.sensors)

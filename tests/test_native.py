@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from cli.child import spawn
-from shelly.simulator import Plan
+from shelly.world.scenario import house
+from shelly.world.world import addresses
 from tests.polling import until
 from tests.stack import Stack, running_stack
 
-PLAN = Plan(gateways=1, sensors=4, interval=4, seed=7)
+SCENARIO = house(gateways=1, sensors=4, interval=4, seed=7)
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +24,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="module")
-def ledger(stack: Stack) -> Iterator[Path]:
-    """A native gateway that speaks until the test ends, and what was acknowledged to it."""
-    file = stack.data / "ledger"
+def gateway(stack: Stack) -> Iterator[Path]:
+    """A native gateway that speaks until the test ends, and the truth of what it said."""
+    file = stack.data / "truth"
     options = {"--gateways": 1, "--native": 1, "--sensors": 4, "--interval": 4, "--seed": 7, "--loss": 0}
     words = [str(word) for option in options.items() for word in option]
-    command = [sys.executable, "-P", "-m", "cli", "simulate", *words, "--mqtt", stack.mqtt, "--ledger", str(file)]
+    command = [sys.executable, "-P", "-m", "cli", "simulate", *words, "--mqtt", stack.mqtt, "--truth", str(file)]
     child = spawn(command, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])})
     yield file
     child.kill()
@@ -41,8 +42,8 @@ def sensors(stack: Stack) -> dict[str, Any]:
     return {each["id"] if "id" in each else each["sensor"]: each for each in response.json()["sensors"]}
 
 
-def test_native_sensors_come_to_the_api_with_all_their_values(stack: Stack, ledger: Path) -> None:
-    expected = {sensor.mac for sensor in PLAN.make_sensors()}
+def test_native_sensors_come_to_the_api_with_all_their_values(stack: Stack, gateway: Path) -> None:
+    expected = set(addresses(SCENARIO))
     until(lambda: sensors(stack).keys() == expected, 40, "every sensor on the API")
 
     def complete(sensor: dict[str, Any]) -> bool:

@@ -12,8 +12,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from bridge.settings import SHELLY_SUBSCRIPTIONS
 from runtime.settings import host_port
-from shelly.beacon import make_sensor
-from shelly.envelopes import FORMATS, Heard
+from shelly.world.air import Heard
+from shelly.world.room import Climate
+from shelly.world.sensor import make_sensor
+from shelly.world.shapes import SCRIPTS
 
 GATEWAYS = 20
 _PATIENCE = 60.0  # seconds
@@ -38,8 +40,8 @@ def publish(address: str, count: int) -> None:
     acked, sent = [0], 0
     client = paho.Client(CallbackAPIVersion.VERSION2, "bench-publisher")
     client.max_inflight_messages_set(_MOST_UNACKED)
-    sensors = [make_sensor(1, index, encrypted=False) for index in range(100)]
     at = time.time_ns() // 1_000_000
+    sensors = [make_sensor(1, index, at) for index in range(100)]
 
     def on_publish(*_: object) -> None:
         acked[0] += 1
@@ -49,8 +51,8 @@ def publish(address: str, count: int) -> None:
     client.loop_start()
     try:
         for number in range(count):
-            beacon = sensors[number % 100].beacon(number // 100, at)
-            written = FORMATS["bluflow"].write(f"gw-{number % GATEWAYS}", at, number, [Heard(at - 40, -60, beacon)])
+            beacon = sensors[number % 100].speak(at, Climate(20, 50))
+            written = SCRIPTS["bluflow"].write(f"gw-{number % GATEWAYS}", at, number, [Heard(at - 40, -60, beacon)])
             assert written is not None
             client.publish(*written, qos=1)
             sent += 1

@@ -6,7 +6,8 @@ import sys
 
 from benchmarks.decode.packets import START, beacons, measure, sensors
 from schemas.frame import Frame
-from shelly.envelopes import FORMATS, Heard
+from shelly.world.air import Heard
+from shelly.world.shapes import SCRIPTS
 from streams.formats import decode_frame
 from streams.formats.bthome import decode
 
@@ -26,7 +27,7 @@ def frames(count: int, *, encrypted: bool) -> None:
     found = []
     for number, beacon in enumerate(beacons(count, encrypted=encrypted)):
         at = START + number * 10
-        written = FORMATS["bluflow"].write(GATEWAY, at, number, [Heard(at - 40, -60, beacon)])
+        written = SCRIPTS["bluflow"].write(GATEWAY, at, number, [Heard(at - 40, -60, beacon)])
         assert written is not None
         found.append(Frame(*written, at + 30))
 

@@ -3,12 +3,12 @@
 import msgspec
 
 from benchmarks.engine.backlog import sensor
-from shelly.beacon import service_data
-from shelly.gateway import FIRST_PREFIX
+from shelly.world.beacon import service_data
+from shelly.world.gateway import FIRST_PREFIX
 
 EVERY = 60  # seconds between two packets of a sensor
 SENSORS_PER_GATEWAY = 100
-# our script's event, as shelly/envelopes.py writes it
+# our script's event, as shelly/world/shapes/raw.py writes it
 _EVENT = (
     b'{"src":"%b","dst":"%b/events","method":"NotifyEvent","params":{"ts":%b,"events":[{"component":"script:1",'
     b'"id":1,"event":"bluflow","data":{"v":1,"seq":%d,"d":[["%b",-60,0,"%b"]]},"ts":%b}]}}'

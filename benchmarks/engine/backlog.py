@@ -14,7 +14,7 @@ from runtime.kafka import ensure_topics, partition_of
 from schemas.advertisement import Advertisement, Coordinate, Tick
 from schemas.codec import encode
 from schemas.topics import DAY, Topic
-from shelly.beacon import service_data
+from shelly.world.beacon import service_data
 
 PARTITIONS = 4
 GATEWAYS = 3

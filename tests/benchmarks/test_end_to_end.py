@@ -17,8 +17,9 @@ from benchmarks.figures import percentile
 from benchmarks.pipeline import Cost
 from runtime.settings import host_port
 from schemas.frame import Frame
-from shelly.beacon import Beacon, service_data
-from shelly.envelopes import FORMATS, Heard
+from shelly.world.air import Heard
+from shelly.world.beacon import Beacon, service_data
+from shelly.world.shapes import SCRIPTS
 from streams.formats import decode_frame
 from tests.polling import until
 
@@ -41,8 +42,8 @@ def test_the_load_says_what_a_gateway_would() -> None:
         data = service_data(packet_id, 90, 40 + place % 240 % 30, (200 + place % 50) / 10)
         at = round(plan().due(place) * 100) * 10
         topic, payload = plan().message(place)
-        beacon = Beacon(sensor, packet_id, at, 0, 0, 0, data)
-        written = FORMATS["bluflow"].write(topic.decode().split("/")[0], at, place, [Heard(at, -60, beacon)])
+        beacon = Beacon(sensor, packet_id, at, {}, data)
+        written = SCRIPTS["bluflow"].write(topic.decode().split("/")[0], at, place, [Heard(at, -60, beacon)])
         assert written is not None
         assert topic.decode() == written[0]
         assert msgspec.json.decode(payload) == msgspec.json.decode(written[1])

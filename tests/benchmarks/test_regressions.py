@@ -19,7 +19,8 @@ from history.points import reading_points
 from schemas.codec import decode_advertisement, decode_reading
 from schemas.frame import Frame
 from schemas.topics import TOPICS
-from shelly.envelopes import FORMATS, Heard
+from shelly.world.air import Heard
+from shelly.world.shapes import SCRIPTS
 from streams.formats import decode_frame
 from streams.formats.bthome import decode
 from streams.places import Places
@@ -57,7 +58,7 @@ def frame() -> Job:
     """An MQTT message to its advertisement."""
     found = []
     for number, beacon in enumerate(beacons(EVENTS, encrypted=False)):
-        written = FORMATS["bluflow"].write("gw", START, number, [Heard(START - 40, -60, beacon)])
+        written = SCRIPTS["bluflow"].write("gw", START, number, [Heard(START - 40, -60, beacon)])
         assert written is not None
         found.append(Frame(*written, START + 30))
     return lambda: [decode_frame(each, {}) for each in found], EVENTS

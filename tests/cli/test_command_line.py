@@ -45,6 +45,11 @@ def ports(free_port: Callable[[], int]) -> dict[str, str]:
         (("simulate", "--format", "morse"), {}, "no format 'morse'; there are mixed, bluflow"),
         (("simulate", "--mqtt", "here"), {}, "'here' is not host:port"),
         (("simulate", "--speed", "0"), {}, "--speed needs --count or --duration"),
+        (("simulate", "--speed", "fast"), {}, "--speed: 'fast' is neither a number such as 10 nor max"),
+        (("simulate", "--start", "noon", "--count", "1"), {}, "--start"),
+        (("simulate", "hom"), {}, "no scenario 'hom'; there are battery, clock, .*, or the path of a file of yours"),
+        (("simulate", "home", "--sensors", "3"), {}, "--sensors is of the house without a scenario: .*home.yaml"),
+        (("simulate", "--truth", "none/truth", "--count", "1"), {}, "none/truth cannot be written: No such file"),
         (("topics", "--create"), {"BROKER": "127.0.0.1:1"}, "no Kafka broker answers on 127.0.0.1:1"),
     ],
 )

@@ -18,10 +18,12 @@ from typing import TextIO
 import msgspec
 
 from cli.child import spawn
-from shelly.beacon import Beacon
-from shelly.envelopes import FORMATS, Heard
-from shelly.gateway import Gateway, Message
 from shelly.publisher import Publisher
+from shelly.world.air import Heard
+from shelly.world.beacon import Beacon
+from shelly.world.gateway import gateway_name
+from shelly.world.message import Message
+from shelly.world.shapes import SCRIPTS
 from tests.faults.ledger import LedgerFile, Packet, encode
 
 _ROOT = Path(__file__).parents[2]
@@ -136,21 +138,14 @@ def messages(plan: Plan, start: int) -> Iterator[tuple[float, Message]]:
 
 def _message(plan: Plan, place: int, copy: int, packet: Packet, at: int) -> Message:
     """The packet as one gateway says it at `at`, by the true clock."""
-    gateway = Gateway(plan.block * 256 + (place + copy) % plan.gateways, "bluflow", at)
+    gateway = gateway_name(plan.block * 256 + (place + copy) % plan.gateways)
     told = at + (plan.clock_jump_ms if 2 * place >= plan.packets else 0)
-    beacon = Beacon(
-        packet.sensor,
-        packet.packet_id,
-        packet.sent_at,
-        packet.temperature,
-        packet.humidity,
-        packet.battery,
-        service_data(packet),
-    )
+    values = {"battery": packet.battery, "humidity": packet.humidity, "temperature": packet.temperature}
+    beacon = Beacon(packet.sensor, packet.packet_id, packet.sent_at, values, service_data(packet), packet.number)
     age = at - packet.sent_at + copy * plan.copy_age_ms
-    written = FORMATS["bluflow"].write(gateway.name, told, place, (Heard(told - age, -60 - copy, beacon),))
+    written = SCRIPTS["bluflow"].write(gateway, told, place, (Heard(told - age, -60 - copy, beacon),))
     assert written is not None
-    return Message(at, gateway.name, *written, (Heard(packet.sent_at, -60 - copy, beacon),))
+    return Message(at, gateway, *written, (Heard(packet.sent_at, -60 - copy, beacon),))
 
 
 def service_data(packet: Packet) -> bytes:
@@ -164,29 +159,24 @@ def service_data(packet: Packet) -> bytes:
     )
 
 
-def _number(message: Message) -> int:
-    [heard] = message.heard
-    return int.from_bytes(heard.beacon.service_data[8:12], "little")
-
-
 def _note(file: TextIO, message: Message) -> None:
     [heard] = message.heard
     beacon = heard.beacon
     packet = Packet(
         beacon.sensor,
-        _number(message),
+        beacon.number,
         beacon.packet_id,
         heard.at,
-        beacon.temperature,
-        beacon.humidity,
-        beacon.battery,
+        beacon.values["temperature"],
+        int(beacon.values["humidity"]),
+        int(beacon.values["battery"]),
     )
     file.write(encode(packet).decode() + "\n")
 
 
 def publish(plan: Plan) -> bool:
     """Publish all of it; whether everything was acknowledged in time."""
-    names = [Gateway(plan.block * 256 + index, "bluflow", 0).name for index in range(plan.gateways)]
+    names = [gateway_name(plan.block * 256 + index) for index in range(plan.gateways)]
     with Path(plan.ledger).open("a", buffering=1) as file:
         publisher = Publisher(plan.mqtt, names, lossless=plan.lossless, on_acked=lambda message: _note(file, message))
         try:

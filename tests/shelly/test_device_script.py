@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from schemas.frame import Frame
-from shelly.envelopes import notify_event
 from shelly.setup.script import device_code
+from shelly.world.shapes.shape import notify_event
 from streams.formats import decode_frame
 from streams.formats.bluflow import heartbeat
 from tests.shelly.device import SCRIPT, Step, Told, adv, run

@@ -1,7 +1,7 @@
 """Playing messages to a real MQTT broker, and what is kept when it is away."""
 
-import json
 import queue
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,10 +13,13 @@ from paho.mqtt.enums import CallbackAPIVersion
 from cli.child import spawn
 from cli.embedded import mqtt_command, mqtt_config, wait_until_accepts
 from runtime.settings import host_port
-from shelly.gateway import Message
 from shelly.playback import due_at, first_moment
-from shelly.publisher import KEPT, Publisher
-from shelly.simulator import Plan, messages
+from shelly.publisher import Publisher
+from shelly.world.message import Message
+from shelly.world.outbox import KEPT
+from shelly.world.scenario import house
+from shelly.world.truth_file import read_truth
+from shelly.world.world import World
 from tests.cli.processes import bluflow
 
 GATEWAY = "shellypro2-a8032abe54d0"
@@ -64,12 +67,13 @@ def listen() -> Iterator[Callable[[str, str], Listener]]:
 
 
 def test_what_was_acknowledged_is_what_arrived(mqtt: str, listen: Callable[[str, str], Listener]) -> None:
-    plan = Plan(count=24)
+    scenario = house(count=24)
     listener = listen(mqtt, "+/events/rpc")
     acked: list[Message] = []
-    start = first_moment(plan, 0)
-    sent = list(messages(plan, start))
-    names = [gateway.name for gateway in plan.make_gateways(start)]
+    start = first_moment(scenario, 0)
+    world = World(scenario, start)
+    sent = list(world.messages())
+    names = [gateway.name for gateway in world.gateways]
     publisher = Publisher(mqtt, names, lossless=True, on_acked=acked.append)
     publisher.play(sent, due=due_at(start, 0))
     assert publisher.drain(10)
@@ -80,12 +84,12 @@ def test_what_was_acknowledged_is_what_arrived(mqtt: str, listen: Callable[[str,
 
 
 def test_it_plays_in_real_time_or_faster(mqtt: str) -> None:
-    plan = Plan(gateways=1, sensors=1, interval=1, loss=0, count=4)
+    scenario = house(gateways=1, sensors=1, interval=1, loss=0, count=4)
     took = {}
     for speed in (1.0, 10.0):
         publisher = Publisher(mqtt, [GATEWAY], lossless=True)
-        start, begun = first_moment(plan, speed), time.monotonic()
-        publisher.play(messages(plan, start), due=due_at(start, speed))
+        start, begun = first_moment(scenario, speed), time.monotonic()
+        publisher.play(World(scenario, start).messages(), due=due_at(start, speed))
         assert publisher.drain(10)
         took[speed] = time.monotonic() - begun
         publisher.close()
@@ -118,15 +122,31 @@ def test_while_mqtt_is_away_a_gateway_keeps_the_newest_five_and_a_lossless_one_a
         broker.wait()
 
 
-def test_the_command_writes_a_ledger_of_what_was_acknowledged_and_the_keys(tmp_path: Path, mqtt: str) -> None:
-    ledger, keys = tmp_path / "ledger", tmp_path / "keys.yaml"
-    files = ["--ledger", str(ledger), "--keys-file", str(keys), "--encrypted", "2"]
-    many = ["--sensors", "6", "--count", "12", "--speed", "0", "--loss", "0", "--mqtt", mqtt]
+def test_the_command_writes_the_truth_of_what_was_acknowledged_and_the_keys(tmp_path: Path, mqtt: str) -> None:
+    truth, keys = tmp_path / "truth", tmp_path / "keys.yaml"
+    files = ["--truth", str(truth), "--keys-file", str(keys), "--encrypted", "2"]
+    many = ["--sensors", "6", "--count", "12", "--speed", "max", "--loss", "0", "--mqtt", mqtt]
     done = bluflow("simulate", *many, *files, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in ledger.read_text().splitlines()]
-    assert f"{len(lines)} messages acknowledged, 0 dropped" in done.stderr
-    readings = {(sensor, packet_id) for line in lines for sensor, packet_id, _, _ in line["heard"]}
-    assert len(readings) == 12
+    assert " messages acknowledged, 0 dropped" in done.stderr
+    told = read_truth(truth)
+    assert len(told.sent) == 12
+    assert told.owed == told.published.keys() == told.sent.keys()
+    assert sum(sent.encrypted for sent in told.sent.values()) == 4
     assert keys.stat().st_mode & 0o777 == 0o600
     assert len(keys.read_text().splitlines()) == 2
+
+
+def test_the_command_sends_the_same_bytes_from_the_same_start_whatever_the_speed(
+    tmp_path: Path, mqtt: str, listen: Callable[[str, str], Listener]
+) -> None:
+    found = []
+    for speed in ("max", "30"):
+        listener = listen(mqtt, "+/events/rpc")
+        options = ["--duration", "60", "--speed", speed, "--start", "2026-03-01T00:00:00Z", "--mqtt", mqtt]
+        done = bluflow("simulate", "--gateways", "1", *options, folder=tmp_path)
+        count = int(re.findall(r"(\d+) messages acknowledged, 0 dropped", done.stderr)[0])
+        found.append(listener.payloads(count))
+        listener.close()
+    assert found[0] == found[1]
+    assert len(found[0]) > 10

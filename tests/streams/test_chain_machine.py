@@ -16,7 +16,7 @@ from schemas.advertisement import Advertisement
 from schemas.codec import decode_advertisement, decode_reading
 from schemas.frame import Frame, tick_headers
 from schemas.topics import ADVERTISEMENTS, RAW_FRAMES
-from shelly.beacon import encrypt, service_data
+from shelly.world.beacon import encrypt, service_data
 from streams.decode import DecodeStage
 from streams.engine import Output
 from streams.engine.tails import CLOCKS_MS, mark_after

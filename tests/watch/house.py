@@ -10,17 +10,18 @@ from typing import NamedTuple
 import paho.mqtt.publish as mqtt_publish
 
 from cli.secret_folder import KEYS, SecretFolder
-from shelly.envelopes import heartbeat
 from shelly.publisher import Publisher
-from shelly.simulator import Plan, messages
+from shelly.world.scenario import house
+from shelly.world.shapes.shape import heartbeat
+from shelly.world.world import World, addresses
 from tests.influxdb import Influx
 from tests.polling import until
 from tests.stack import Stack, running_stack
 from tests.watch.mail import Mail, mail_server
 from tests.watch.servers import Prometheus, Webhook, alertmanager, prometheus, webhook
 
-PLAN = Plan(gateways=2, sensors=4, interval=1.0, seed=3, loss=0.05)
-SENSORS = [sensor.mac for sensor in PLAN.make_sensors()]
+SCENARIO = house(gateways=2, sensors=4, interval=1.0, seed=3, loss=0.05)
+SENSORS = addresses(SCENARIO)
 NEVER_HEARD = "7c:c6:b6:ff:ff:01"  # registered: lost from the start
 REBOOTED = "shellypro2-0cb815fcaff4"  # a gateway that restarts, when it is told to
 MAILBOX = "home@example.org"
@@ -106,14 +107,14 @@ def _all_fresh(stack: Stack) -> bool:
 
 @contextmanager
 def _sensors(mqtt: str) -> Iterator[set[str]]:
-    """The plan's gateways and sensors on a thread; gives who is silent."""
+    """The scenario's gateways and sensors on a thread; gives who is silent."""
     start, silent = int(time.time() * 1000), set[str]()
-    publisher = Publisher(mqtt, [gateway.name for gateway in PLAN.make_gateways(start)], lossless=True)
-    stream = messages(PLAN, start, silent.__contains__)
+    world = World(SCENARIO, start, silent.__contains__)
+    publisher = Publisher(mqtt, [gateway.name for gateway in world.gateways], lossless=True)
 
     def play() -> None:
         publisher.wait_connected(20)
-        publisher.play(stream, due=lambda message: message.at / 1000)
+        publisher.play(world.messages(), due=lambda message: message.at / 1000)
 
     thread = threading.Thread(target=play)
     thread.start()
