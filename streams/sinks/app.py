@@ -15,6 +15,7 @@ from runtime.registry_copy import keep_copy
 from runtime.settings import SettingsError
 from streams.sinks.aggregates import AggregatesTarget
 from streams.sinks.archive import ArchiveTarget
+from streams.sinks.deliveries import DeliveriesTarget
 from streams.sinks.history import HistoryTarget
 from streams.sinks.settings import SinkSettings
 from streams.sinks.sink import Sink
@@ -28,10 +29,11 @@ def sinks(settings: SinkSettings, registry: SensorRegistry) -> list[Sink[Any]]:
     try:
         history = HistoryTarget(open_writer(settings, registry.current))
         aggregates = AggregatesTarget(open_writer(settings, registry.current))
+        deliveries = DeliveriesTarget(open_writer(settings, registry.current))
     except StoreMisconfigured as error:
         raise SettingsError(str(error)) from None
     archive = ArchiveTarget(Archive(settings.data / "archive.sqlite"), keep_days=settings.archive_days)
-    return [Sink(history, settings), Sink(aggregates, settings), Sink(archive, settings)]
+    return [Sink(history, settings), Sink(aggregates, settings), Sink(deliveries, settings), Sink(archive, settings)]
 
 
 async def app(settings: SinkSettings, stop: asyncio.Event) -> None:
@@ -53,7 +55,7 @@ async def app(settings: SinkSettings, stop: asyncio.Event) -> None:
         group = await stack.enter_async_context(asyncio.TaskGroup())
         following = group.create_task(registry.run())
         await registry.loaded_or(stop)  # no reading is placed before it is known where
-        await asyncio.gather(*(sink.run(stop) for sink in running))
+        await asyncio.wait([group.create_task(sink.run(stop)) for sink in running])
         following.cancel()
 
 
