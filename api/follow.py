@@ -8,13 +8,13 @@ import asyncio
 import logging
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
+from prometheus_client import Counter, Gauge
 
-from api.metrics import Metrics
 from api.table import Place, Rows, Table
 from runtime.kafka_login import kafka_login
 
@@ -26,6 +26,13 @@ Fresh = dict[str, Rows[Any]]  # by topic
 
 class BeginAnew(Exception):
     """The topics are not, or no longer, what was read; the text says why."""
+
+
+class Counted(Protocol):
+    """What a follower counts: records by topic and outcome, and whether it follows live."""
+
+    records: Counter
+    connected: Gauge
 
 
 _UNDECODABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
@@ -41,7 +48,7 @@ class Follower:
         self,
         broker: str,
         tables: Mapping[str, Table[Any]],
-        metrics: Metrics,
+        metrics: Counted,
         *,
         check_seconds: float = 2.0,
         backoff_seconds: tuple[float, float] = (0.2, 10.0),

@@ -8,6 +8,7 @@ from paho.mqtt.matcher import MQTTMatcher
 
 from schemas.dead_letter import dead_letter_headers
 from schemas.frame import Frame, Headers, frame_key, tick_headers
+from schemas.home_assistant import is_discovery
 from schemas.topics import DEAD_LETTERS, RAW_FRAMES
 
 OWN = "bluflow"  # the first level of our own topics; of these only gateways' answers are forwarded
@@ -90,9 +91,9 @@ def refused(record: Record, prefix: str, detail: str, now: int) -> Record | None
 
 
 def is_own(topic: str) -> bool:
-    """Whether the topic is one of bluflow's own; `bluflow/<prefix>/rpc` is not: a gateway answers there."""
+    """Whether the topic is one of bluflow's own, which no gateway has; `bluflow/<prefix>/rpc` a gateway answers on."""
     first, _, rest = topic.partition("/")
-    return MARKER in topic.split("/") or (first == OWN and not rest.endswith("/rpc"))
+    return MARKER in topic.split("/") or (first == OWN and not rest.endswith("/rpc")) or is_discovery(topic)
 
 
 def marker_topics(client_id: str, filters: Iterable[str]) -> list[str]:

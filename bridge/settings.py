@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from runtime.mqtt_settings import MqttSettings
+from runtime.mqtt_settings import SubscriberSettings
 
 # What gateways and the scripts in use publish. A script that publishes under the bare MAC address needs `+` besides,
 # which also brings every other topic of one level.
@@ -21,7 +21,7 @@ SHELLY_SUBSCRIPTIONS = [
 ]
 
 
-class BridgeSettings(MqttSettings):
+class BridgeSettings(SubscriberSettings):
     """Everything the bridge can be told. Durations in seconds, sizes in bytes."""
 
     section: ClassVar[str] = "bridge"

@@ -15,11 +15,11 @@ from cli.checks import reachable
 from cli.settings import RunSettings
 from cli.shelf import archive
 from cli.teller import Teller
-from cli.version import version
 from history.parquet import DAY_MS, VERSION, Facts
 from history.parquet_day import DayFile, held
 from history.spans import Span, union, without
 from runtime.kafka_login import kafka_login
+from runtime.version import version
 from streams.replay.coverage import Coverage
 from streams.replay.days import Days
 from streams.replay.kafka_source import kafka_source

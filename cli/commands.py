@@ -43,7 +43,7 @@ app.add_typer(keys)
 
 def _version(asked: bool) -> None:
     if asked:
-        from cli.version import version
+        from runtime.version import version
 
         typer.echo(f"bluflow {version()}")
         raise typer.Exit

@@ -20,6 +20,7 @@ def config(
 
 def settings_classes() -> "list[type[Settings]]":
     """The settings of all processes, in the order of a frame's way."""
+    from api.homeassistant.settings import HomeAssistantSettings
     from api.settings import ApiSettings
     from bridge.settings import BridgeSettings
     from cli.settings import RunSettings
@@ -27,7 +28,15 @@ def settings_classes() -> "list[type[Settings]]":
     from streams.settings import StreamsSettings
     from streams.sinks.settings import SinkSettings
 
-    return [RunSettings, BridgeSettings, StreamsSettings, SinkSettings, ApiSettings, InventorySettings]
+    return [
+        RunSettings,
+        BridgeSettings,
+        StreamsSettings,
+        SinkSettings,
+        ApiSettings,
+        InventorySettings,
+        HomeAssistantSettings,
+    ]
 
 
 def _own_fields(kind: "type[Settings]") -> "Iterator[tuple[str, FieldInfo]]":

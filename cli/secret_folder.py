@@ -18,7 +18,7 @@ from cli.unusable import Unusable
 from streams.keys import HEADER
 
 # Users at mosquitto that are no gateways; mosquitto/acl says what each may.
-OWN_USERS = ("bridge", "operator", "probe", "simulator")
+OWN_USERS = ("bridge", "operator", "discovery", "homeassistant", "probe", "simulator")
 PASSWORDS = (
     "kafka-admin",
     "kafka-bluflow",

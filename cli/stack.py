@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from api.homeassistant.settings import HomeAssistantSettings
 from api.settings import ApiSettings
 from bridge.settings import BridgeSettings
 from cli.embedded import kafka_command, mqtt_command, mqtt_config, write_private
@@ -31,6 +32,7 @@ class Stack:
     sinks: SinkSettings
     api: ApiSettings
     inventory: InventorySettings
+    home_assistant: HomeAssistantSettings
     data: Path
 
     @classmethod
@@ -45,6 +47,7 @@ class Stack:
             load(SinkSettings),
             load(ApiSettings),
             load(InventorySettings),
+            load(HomeAssistantSettings),
             run.data.absolute(),
         )
 
@@ -93,6 +96,8 @@ class Stack:
             "API_PORT": ("api", host, self.api.port),
             "INVENTORY_PORT": ("inventory", host, self.inventory.port),
         }
+        if self.home_assistant.enabled:
+            ports["HOMEASSISTANT_PORT"] = ("homeassistant", host, self.home_assistant.port)
         if self.embedded_kafka:
             ports["RUN_KAFKA_PORT"] = ("kafka", "127.0.0.1", self.run.kafka_port)
         if self.embedded_mqtt:
@@ -123,6 +128,9 @@ class Stack:
         # after the bridge, for which the answers are
         address, command = self.page(self.inventory.port), _python("shelly.inventory")
         stack.append(Service("inventory", command, env, address, "/health/ready", after=("mqtt", "bridge")))
+        if self.home_assistant.enabled:
+            port = self.home_assistant.port
+            stack.append(process("homeassistant", "api.homeassistant", port=port, after=("mqtt",)))
         if self.run.simulate:
             # after the bridge: what is published before it has subscribed for the first time, nobody keeps
             counts = ["--gateways", self.run.gateways, "--sensors", self.run.sensors, "--interval", self.run.interval]
@@ -149,7 +157,7 @@ class Stack:
         if self.embedded_mqtt and "subscriptions" not in self.inventory.model_fields_set:
             env["INVENTORY_SUBSCRIPTIONS"] = "#"
         if self.embedded_mqtt and self.run.lan:
-            for process in ("BRIDGE", "INVENTORY"):
+            for process in ("BRIDGE", "INVENTORY", "HOMEASSISTANT"):
                 env[f"{process}_USER"] = self.run.mqtt_user
                 env[f"{process}_PASSWORD_FILE"] = str(self.password_file)
         return env

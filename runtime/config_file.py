@@ -13,7 +13,7 @@ import yaml
 from runtime.errors import SettingsError
 
 CONFIG_VARIABLE = "BLUFLOW_CONFIG"
-SECTIONS = ("run", "bridge", "streams", "sinks", "api", "inventory")
+SECTIONS = ("run", "bridge", "streams", "sinks", "api", "inventory", "homeassistant")
 
 
 def config_path() -> Path:

@@ -28,7 +28,7 @@ def check_filter(text: str) -> str:
 
 
 class MqttSettings(Settings):
-    """A process gives `client_id` and `subscriptions` their defaults. Durations in seconds."""
+    """A process gives `client_id` its default. Durations in seconds."""
 
     mqtt: str = Field("127.0.0.1:1883", validation_alias="MQTT", description="MQTT broker, host:port")
     client_id: str = Field(description="names us at the MQTT broker; one of a name only")
@@ -38,7 +38,6 @@ class MqttSettings(Settings):
     ca_file: Path | None = Field(
         None, description="PEM file of the authority that signed the broker's key: turns TLS on"
     )
-    subscriptions: Annotated[list[str], NoDecode] = Field(description="MQTT topic filters")
     keepalive_seconds: int = Field(30, ge=2, le=3600, description="MQTT keep-alive")
 
     @field_validator("mqtt")
@@ -64,6 +63,18 @@ class MqttSettings(Settings):
                 raise ValueError(error.strerror) from None
         return value
 
+    def secret(self) -> str | None:
+        """The MQTT password, from its file if there is one. Raises OSError if the file cannot be read now."""
+        if self.password_file is not None:
+            return self.password_file.read_text().rstrip("\r\n")
+        return self.password.get_secret_value() if self.password is not None else None
+
+
+class SubscriberSettings(MqttSettings):
+    """A process that can be told what it hears; it gives `subscriptions` their default."""
+
+    subscriptions: Annotated[list[str], NoDecode] = Field(description="MQTT topic filters")
+
     @field_validator("subscriptions", mode="before")
     @classmethod
     def _list_from_text(cls, value: Any) -> Any:
@@ -82,9 +93,3 @@ class MqttSettings(Settings):
         if not value:
             raise ValueError("at least one MQTT topic filter")
         return [check_filter(text) for text in value]
-
-    def secret(self) -> str | None:
-        """The MQTT password, from its file if there is one. Raises OSError if the file cannot be read now."""
-        if self.password_file is not None:
-            return self.password_file.read_text().rstrip("\r\n")
-        return self.password.get_secret_value() if self.password is not None else None

@@ -25,6 +25,7 @@ CHILDREN = {
     "sinks": "streams.sinks",
     "api": "api",
     "inventory": "shelly.inventory",
+    "homeassistant": "api.homeassistant",
 }
 
 
@@ -72,6 +73,7 @@ def running_stack(data: Path, *arguments: str, **env: str) -> Iterator[Stack]:
         "SINKS_PORT",
         "API_PORT",
         "INVENTORY_PORT",
+        "HOMEASSISTANT_PORT",
     )
     ports = {name: find_free_port() for name in names}
     environment = {**os.environ, **{name: str(port) for name, port in ports.items()}, "BLUFLOW_DATA": str(data), **env}

@@ -9,6 +9,7 @@ from typing import get_args
 import prometheus_client
 import pytest
 
+import api.homeassistant.metrics
 import bridge.metrics
 import shelly.inventory.metrics
 import streams.metrics
@@ -44,6 +45,7 @@ def test_every_topic_stands_in_the_readme() -> None:
 
 def metric_names() -> set[str]:
     """Every metric of ours, as Prometheus sees it."""
+    assert api.homeassistant.metrics
     assert bridge.metrics
     assert shelly.inventory.metrics
     assert streams.metrics

@@ -5,9 +5,9 @@ import contextlib
 import logging
 
 from runtime.health import health_page
+from runtime.mqtt_connection import Message, MqttConnection
 from shelly.inventory.agenda import Agenda
-from shelly.inventory.connection import Connection
-from shelly.inventory.metrics import ANSWERS, GATEWAYS, REQUESTS
+from shelly.inventory.metrics import ANSWERS, CONNECTED, CONNECTION_FAILURES, GATEWAYS, REQUESTS
 from shelly.inventory.settings import InventorySettings
 
 log = logging.getLogger("bluflow.inventory")
@@ -22,7 +22,13 @@ class Inventory:
         self._agenda = Agenda(settings.refresh_hours * 3600, settings.answer_seconds)
         self._loop = asyncio.get_running_loop()
         self._something = asyncio.Event()
-        self.connection = Connection(settings, self._heard, self._lost)
+        self.connection = MqttConnection(
+            settings,
+            settings.subscriptions,
+            self._heard,
+            on_up=lambda: CONNECTED.set(1),
+            on_lost=self._lost,
+        )
 
     async def ask(self) -> None:
         """Send what is due, for ever."""
@@ -33,7 +39,7 @@ class Inventory:
                 for request in self._agenda.requests(self._loop.time()):
                     log.debug("asking on %s", request.topic)
                     REQUESTS.inc()
-                    self.connection.publish(*request)
+                    self.connection.publish(Message(*request))
             due = self._agenda.next_at()
             wait = _LONGEST_SLEEP if due is None else due - self._loop.time()
             with contextlib.suppress(TimeoutError):
@@ -41,15 +47,17 @@ class Inventory:
                 least = 0.0 if self.connection.trouble is None else 1.0
                 await asyncio.wait_for(self._something.wait(), min(max(wait, least), _LONGEST_SLEEP))
 
-    def _heard(self, topic: str, payload: bytes) -> None:
-        outcome = self._agenda.heard(topic, payload, self._loop.time())
+    def _heard(self, message: Message) -> None:
+        outcome = self._agenda.heard(message.topic, message.payload, self._loop.time())
         GATEWAYS.set(len(self._agenda.gateways))
         if outcome is not None:
             ANSWERS.labels(outcome).inc()
-            log.info("%s: %s", topic, outcome)
+            log.info("%s: %s", message.topic, outcome)
         self._something.set()
 
     def _lost(self) -> None:
+        CONNECTED.set(0)
+        CONNECTION_FAILURES.inc()
         self._agenda.disconnected(self._loop.time())
 
 

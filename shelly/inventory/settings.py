@@ -5,10 +5,10 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from runtime.mqtt_settings import MqttSettings
+from runtime.mqtt_settings import SubscriberSettings
 
 
-class InventorySettings(MqttSettings):
+class InventorySettings(SubscriberSettings):
     """Everything the inventory can be told. Its MQTT user must read these filters, and publish on `<prefix>/rpc`."""
 
     section: ClassVar[str] = "inventory"

@@ -155,6 +155,10 @@ def test_marker_topics_are_our_own_and_pass_their_filter(filters: list[str], top
         ("bluflow/rpc", True),
         ("bluflow", True),
         ("bluflowers/events/rpc", False),
+        ("homeassistant/device/bluflow_7cc6b6bd4cb5/config", True),
+        ("homeassistant/status", True),
+        ("homeassistant/events/rpc", False),
+        ("shellypro2-a/status/sys", False),
     ],
 )
 def test_of_our_own_topics_only_a_gateways_answers_go_through(topic: str, own: bool) -> None:

@@ -44,7 +44,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_init_makes_every_file_that_compose_names_and_prints_no_secret(made: Path) -> None:
     wanted = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["secrets"]
     there = texts(made / "secrets")
-    ours = {"ca.key", "gateways/pro2-a", KEYS, BIND_KEYS, "api-key-page"}
+    ours = {"ca.key", "gateways/pro2-a", KEYS, BIND_KEYS, "api-key-page", "mqtt-homeassistant"}
     assert {Path(secret["file"]).name for secret in wanted.values()} | ours == there.keys()
     said = (made / "said").read_text()
     for name, text in kept(made / "secrets").items():

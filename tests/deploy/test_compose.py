@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from api.homeassistant.settings import HomeAssistantSettings
 from api.settings import ApiSettings
 from bridge.settings import BridgeSettings
 from cli.secret_folder import BIND_KEYS, KEYS, SecretFolder
@@ -26,6 +27,7 @@ PROCESSES: dict[str, type[Settings]] = {
     "sinks": SinkSettings,
     "api": ApiSettings,
     "inventory": InventorySettings,
+    "homeassistant": HomeAssistantSettings,
 }
 
 

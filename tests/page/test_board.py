@@ -45,11 +45,10 @@ async def test_what_is_wrong_is_said_first_and_in_plain_words(page: Page, site: 
 
 
 async def test_a_sensor_that_was_heard_unencrypted_needs_attention(page: Page, site: Site) -> None:
-    healthy_home(site)
     refused = Refused(system_clock() - 60_000, 12)
-    site.say(msgspec.structs.replace(state(address(0), 2), refused=refused))
+    site.say(msgspec.structs.replace(state(address(0)), refused=refused), state(address(1)))
     await page.goto(f"{site.url}/#{address(0)}")
-    await expect(page.locator("#headline")).to_have_text("1 of 300 sensors needs attention")
+    await expect(page.locator("#headline")).to_have_text("1 of 2 sensors needs attention")
     await expect(page.locator("#attention .why")).to_have_text("heard unencrypted: refused")
     await expect(page.locator(card(page, address(0))).locator(".alarm")).to_have_text("heard unencrypted: refused")
     await expect(page.locator("dialog .facts")).to_contain_text("12 unencrypted packets since")

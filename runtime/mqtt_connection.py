@@ -1,37 +1,61 @@
 """One MQTT connection after the other, for ever: paho driven by the event loop, without a thread.
 
-Nothing is kept by the MQTT broker for us: what gateways said while we were away will be said again, or asked for.
+Nothing is kept by the MQTT broker for us: what was said while we were away is gone, what we say is lost with the
+connection. The bridge, which must lose nothing, has a session of its own.
 """
 
 import asyncio
 import logging
 import random
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from runtime.mqtt_settings import MqttSettings
 from runtime.settings import host_port
-from shelly.inventory.metrics import CONNECTED, CONNECTION_FAILURES
-from shelly.inventory.settings import InventorySettings
 
-log = logging.getLogger("bluflow.inventory.mqtt")
+log = logging.getLogger("bluflow.mqtt")
 
 _SHORTEST, _LONGEST = 0.5, 30.0  # seconds between two tries
 _READS_PER_TURN = 50
+_LEAVE_SECONDS = 2.0
 
 
-class Connection:
-    """`on_message(topic, payload)` is called with every message, `on_lost()` when a connection is over."""
+class Message(NamedTuple):
+    """What is sent or heard, at QoS 1. `retain`: kept by the broker for whoever comes later."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+
+
+def _nothing() -> None:
+    pass
+
+
+class MqttConnection:
+    """`on_message` is called with every message, `on_up` once we are subscribed, `on_lost` when a connection is over.
+
+    `on_lost` is called for one that never came about, too. `will` is said in our name when we vanish or leave.
+    """
 
     def __init__(
-        self, settings: InventorySettings, on_message: Callable[[str, bytes], None], on_lost: Callable[[], None]
+        self,
+        settings: MqttSettings,
+        subscriptions: Sequence[str],
+        on_message: Callable[[Message], None],
+        *,
+        on_up: Callable[[], None] = _nothing,
+        on_lost: Callable[[], None] = _nothing,
+        will: Message | None = None,
     ) -> None:
-        self._settings, self._on_message, self._on_lost = settings, on_message, on_lost
+        self._settings, self._subscriptions, self._will = settings, subscriptions, will
+        self._on_message, self._on_up, self._on_lost = on_message, on_up, on_lost
         self._client: Client | None = None
         self._lost: asyncio.Future[str] | None = None
-        self._up = False
+        self._up = self._leaving = False
         self.trouble: str | None = "not connected yet"
 
     @property
@@ -40,27 +64,36 @@ class Connection:
         return f"MQTT at {self._settings.mqtt}: {self.trouble}" if self.trouble else None
 
     async def run(self) -> None:
-        """Never returns. A broker that is away or refuses us is tried again."""
+        """Until `leave`. A broker that is away or refuses us is tried again."""
         delay = _SHORTEST
-        while True:
+        while not self._leaving:
             try:
                 await self._hold()
             except OSError as error:
                 self.trouble = error.strerror or str(error) or type(error).__name__
+            if self._leaving:
+                return
             if self._up:
                 delay = _SHORTEST
             self._up = False
-            CONNECTED.set(0)
-            CONNECTION_FAILURES.inc()
             self._on_lost()
             log.warning("%s; trying again", self.problem)
-            await asyncio.sleep(delay * random.uniform(0.5, 1))
+            await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311 - no secret, so that not all come at once
             delay = min(2 * delay, _LONGEST)
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        """Send at QoS 1; lost with the connection."""
+    def publish(self, message: Message) -> None:
+        """Send it; it is lost with the connection."""
         if self._client is not None:
-            self._client.publish(topic, payload, qos=1)
+            self._client.publish(message.topic, message.payload, qos=1, retain=message.retain)
+
+    async def leave(self) -> None:
+        """Say the will and disconnect in order."""
+        self._leaving = True
+        if self._client is not None and self._lost is not None:
+            if self._will is not None:
+                self.publish(self._will)
+            self._client.disconnect()
+            await asyncio.wait({self._lost}, timeout=_LEAVE_SECONDS)
 
     async def _hold(self) -> None:
         """One connection until it is lost; sets `trouble` to why. Raises OSError if there is none."""
@@ -70,6 +103,8 @@ class Connection:
         client.connect_timeout = 5.0
         client.on_connect, client.on_subscribe = self._connected, self._subscribed
         client.on_message, client.on_disconnect = self._message, self._disconnected
+        if self._will is not None:
+            client.will_set(self._will.topic, self._will.payload, qos=1, retain=self._will.retain)
         if settings.user is not None:
             client.username_pw_set(settings.user, settings.secret())
         if settings.ca_file is not None:
@@ -112,22 +147,22 @@ class Connection:
         if code.is_failure:
             self._end(f"refused: {code}")
         else:
-            client.subscribe([(text, 1) for text in self._settings.subscriptions])
+            client.subscribe([(text, 1) for text in self._subscriptions])
 
     def _subscribed(self, client: Client, data: Any, mid: int, codes: list[Any], properties: Any) -> None:
         if any(code.is_failure for code in codes):
             self._end("the broker does not let us subscribe")
             return
         self._up, self.trouble = True, None
-        CONNECTED.set(1)
+        self._on_up()
         log.info("subscribed at %s", self._settings.mqtt)
 
     def _message(self, client: Client, data: Any, message: MQTTMessage) -> None:
         try:
             topic = message.topic
         except UnicodeDecodeError:
-            return  # no gateway's
-        self._on_message(topic, bytes(message.payload))
+            return  # nobody's that we know
+        self._on_message(Message(topic, bytes(message.payload), message.retain))
 
     def _disconnected(self, client: Client, data: Any, flags: Any, code: Any, properties: Any) -> None:
         self._end(f"connection lost: {code}")
