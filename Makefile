@@ -1,4 +1,4 @@
-# make run    the whole pipeline on this machine, with a simulator       make test    the suite
+# make run    the whole pipeline on this machine, with a simulator       make test    the suite, a file at a time on each core
 # make test-faults   kills, cuts and refusals on a real Kafka; SEEDS=n repeats each, RATE=n frames/s
 # make guarantees    the same, and its table goes into docs/guarantees.md
 # make bench  beside its peers, into docs/benchmarks.md; make bench-smoke: whether it runs
@@ -16,7 +16,7 @@ run: $(VENV)/.installed
 	@exec $(BIN)/bluflow run
 
 test: $(VENV)/.installed
-	@$(BIN)/pytest --ignore=tests/faults
+	@$(BIN)/pytest --ignore=tests/faults -n logical --dist loadfile
 
 test-faults: $(VENV)/.installed
 	@bash scripts/kafka.sh

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 from pythonjsonlogger.core import BaseJsonFormatter
 
@@ -99,11 +99,20 @@ def formatter(process: str, form: str, *, terminal: bool, secrets: Iterable[str]
 
 
 def setup_logging(
-    level: str, *, process: str = "bluflow", form: str = "auto", secrets: Iterable[str] = ()
+    level: str,
+    *,
+    process: str = "bluflow",
+    form: str = "auto",
+    secrets: Iterable[str] = (),
+    stream: TextIO | None = None,
 ) -> logging.Handler:
-    """Every logger of this process, the libraries' and Python's warnings too, to stderr. Gives the one handler."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter(process, form, terminal=sys.stderr.isatty(), secrets=secrets))
+    """Every logger of this process, the libraries' and Python's warnings too. Gives the one handler.
+
+    `stream`: stdout for what runs as a service; else stderr, as a command's stdout is for what it was asked.
+    """
+    stream = stream or sys.stderr
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter(process, form, terminal=stream.isatty(), secrets=secrets))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)
     for name in CHATTERS:

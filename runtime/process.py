@@ -39,7 +39,8 @@ def main(kind: type[S], serve: Serve[S], *, name: str, kafka: bool) -> None:
 def start(kind: type[S], *, name: str, kafka: bool) -> S:
     """The settings, with the log set up by them. Raises SettingsError."""
     settings = load(kind)
-    setup_logging(settings.log_level, process=name, form=settings.log_format, secrets=secrets_of(settings))
+    secrets = secrets_of(settings)
+    setup_logging(settings.log_level, process=name, form=settings.log_format, secrets=secrets, stream=sys.stdout)
     for warning in open_to_others(settings):
         log.warning("%s", warning)
     kafka_login()  # what cannot be used ends it now, in one line

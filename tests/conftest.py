@@ -2,9 +2,11 @@
 
 import itertools
 import os
+import random
 import socket
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -14,13 +16,24 @@ from cli.embedded import kafka_command, mqtt_command, mqtt_config, wait_until_ac
 from schemas.topics import TOPICS
 
 _counter = itertools.count(1)
+# Below what the kernel gives to outgoing connections, or one of those takes a port between its choice and its use. Each
+# process of a run has its own stretch, and another run most likely begins elsewhere in it.
+_STRETCH = 1000
+_stretch = deque(range(_STRETCH))
+_stretch.rotate(random.randrange(_STRETCH))
+_ports = (
+    20_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 12 * _STRETCH + port
+    for port in itertools.cycle(_stretch)
+)
 
 
 def find_free_port() -> int:
     """A TCP port on 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    for port in itertools.islice(_ports, _STRETCH):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError(f"every one of {_STRETCH} ports is taken")
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ def start(port: int, broker: str, prefix: str, data: Path) -> "subprocess.Popen[
         "BLUFLOW_DATA": str(data),
         "API_PORT": str(port),
     }
-    return spawn([sys.executable, "-m", "api"], env=environment, stderr=subprocess.PIPE)
+    return spawn([sys.executable, "-m", "api"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 async def test_the_process_serves_live_state_and_history(
@@ -130,7 +130,7 @@ async def test_the_process_serves_live_state_and_history(
             assert f'shelly_temperature_celsius{{sensor_id="{SENSOR}"}} 22.3' in page
             assert "bluflow_api_connected 1.0" in page
         process.send_signal(signal.SIGTERM)
-        _, errors = await asyncio.to_thread(process.communicate, timeout=10)
+        errors, _ = await asyncio.to_thread(process.communicate, timeout=10)
         assert process.returncode == 0
         assert b"Traceback" not in errors
     finally:
@@ -142,6 +142,6 @@ async def test_a_taken_port_is_one_line_and_exit_2(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = start(port, "127.0.0.1:1", "t.", tmp_path)
-        _, errors = await asyncio.to_thread(process.communicate, timeout=20)
+        errors, _ = await asyncio.to_thread(process.communicate, timeout=20)
     assert process.returncode == 2
     assert errors.decode() == f"bluflow: api cannot listen on 127.0.0.1:{port}: Address already in use; set API_PORT\n"

@@ -144,7 +144,9 @@ class BridgeProcess:
     def start(self) -> None:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("BRIDGE_", "BLUFLOW_")) and k != "MQTT"}
         with self.log.open("ab") as log:
-            self.child = spawn([sys.executable, "-m", "bridge"], env={**clean, **self.environment}, stderr=log)
+            self.child = spawn(
+                [sys.executable, "-m", "bridge"], env={**clean, **self.environment}, stdout=log, stderr=log
+            )
 
     def get(self, path: str) -> tuple[int, str]:
         """(status, body) of the health page; (0, "") while it does not answer."""

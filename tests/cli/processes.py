@@ -1,6 +1,7 @@
 """Stand-in children for the supervisor, and what the tests need to watch processes."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,7 @@ if port != "0":
 while True:
     time.sleep(60)
 """
+_PROGRESS = re.compile(r"read [\d,]+ records \(\d+ %\)")
 
 
 def stand_in(name: str, journal: Path, *, port: int = 0, on_term: str = "stop", exit_code: str = "-") -> list[str]:
@@ -88,3 +90,8 @@ def bluflow(*arguments: str, folder: Path, **env: str) -> "subprocess.CompletedP
         timeout=60,
         check=False,
     )
+
+
+def complaints(done: "subprocess.CompletedProcess[str]") -> str:
+    """What it said on stderr, but for how far it had come: a slow machine is told that, a fast one is not."""
+    return "".join(line for line in done.stderr.splitlines(keepends=True) if not _PROGRESS.match(line))

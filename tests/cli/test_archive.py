@@ -18,7 +18,7 @@ from cli.child import spawn
 from history.archive import Archive, Placed
 from history.parquet_file import FrameFile
 from history.parquet_shelf import ParquetShelf, find
-from tests.cli.processes import ROOT, bluflow, environment
+from tests.cli.processes import ROOT, bluflow, complaints, environment
 from tests.polling import until
 from tests.streams.replay.logs import D0, DAY, HOUR, log, packets
 
@@ -48,7 +48,7 @@ def run(data: Path, *arguments: str, **env: str) -> "subprocess.CompletedProcess
 def told(data: Path, *arguments: str, **env: str) -> dict[str, Any]:
     """What it prints as JSON; it has to end well."""
     done = run(data, *arguments, "--json", **env)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, complaints(done)) == (0, "")
     return dict(json.loads(done.stdout))
 
 

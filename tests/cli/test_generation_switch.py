@@ -159,7 +159,7 @@ async def test_what_the_old_worker_has_still_before_it_is_found_however_old_it_i
     assert await bench.held() == [late]
 
 
-@pytest.mark.parametrize("clock", [None, time.time_ns() // 1_000_000 + 24 * 60 * MINUTE])
+@pytest.mark.parametrize("clock", [None, time.time_ns() // 1_000_000 + 24 * 60 * MINUTE], ids=["none", "a day ahead"])
 async def test_without_a_clock_that_can_be_right_everything_is_compared(bench: Bench, clock: int | None) -> None:
     await bench.sinks_take()
     if clock:

@@ -16,7 +16,7 @@ from cli.child import spawn
 from history.archive import Archive, Placed
 from history.sqlite import SqliteHistory
 from schemas.reading import Reading
-from tests.cli.processes import ROOT, bluflow, environment
+from tests.cli.processes import ROOT, bluflow, complaints, environment
 from tests.polling import until
 from tests.streams.replay.logs import D0, DAY, ENCRYPTED, HOUR, SENSORS, log, packets, secret_frame
 
@@ -45,7 +45,7 @@ def replay(folder: Path, *arguments: str, **env: str) -> "subprocess.CompletedPr
 def told(folder: Path, *arguments: str, **env: str) -> dict[str, Any]:
     """What it prints as JSON; it has to end well."""
     done = replay(folder, "--from-archive", "--json", *arguments, **env)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, complaints(done)) == (0, "")
     return dict(json.loads(done.stdout))
 
 

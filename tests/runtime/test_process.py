@@ -95,8 +95,10 @@ def test_a_taken_port_and_a_foreign_address_are_told_apart(tmp_path: Path) -> No
 
 
 def test_a_crash_is_one_line_in_the_log_without_the_secret(tmp_path: Path) -> None:
-    code, said = end(tmp_path, ROOM_FATE="crash", ROOM_PASSWORD="swordfish")
+    code, error = end(tmp_path, ROOM_FATE="crash", ROOM_PASSWORD="swordfish")
+    said = (tmp_path / "out").read_text().removeprefix("serving\n")
     line = json.loads(said)
+    assert error == ""
     assert (code, line["level"], line["process"]) == (1, "CRITICAL", "room")
     assert line["error"].endswith("RuntimeError: login with ***")
     assert "swordfish" not in said
@@ -105,8 +107,8 @@ def test_a_crash_is_one_line_in_the_log_without_the_secret(tmp_path: Path) -> No
 def test_a_password_file_that_others_can_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("x")
     (tmp_path / "token").chmod(0o644)
-    code, said = end(tmp_path, ROOM_FATE="refuse", INFLUXDB_TOKEN_FILE="token")
-    warning, refusal = said.splitlines()
+    code, refusal = end(tmp_path, ROOM_FATE="refuse", INFLUXDB_TOKEN_FILE="token")
+    (warning,) = (tmp_path / "out").read_text().splitlines()
     assert (code, json.loads(warning)["level"], refusal[:8]) == (2, "WARNING", "bluflow:")
     assert "token (INFLUXDB_TOKEN_FILE) has mode 0644" in json.loads(warning)["message"]
 

@@ -22,6 +22,7 @@ def record(headers: list[tuple[str, bytes]], *, offset: int = 0) -> Any:
 @pytest.mark.parametrize(
     ("header", "received_at"),
     [(b"1759654321000", 1759654321000), (b"", NOW), (b"soon", NOW), (b"-5", NOW), (b"9" * 40, NOW), (None, NOW)],
+    ids=["a time", "empty", "a word", "before 1970", "too large", "no header"],
 )
 def test_the_time_is_the_bridges_and_the_brokers_if_it_is_none(header: bytes | None, received_at: int) -> None:
     headers = [("received-at", header)] if header is not None else []
