@@ -16,7 +16,7 @@ from api.guard import Guard
 from api.key_file import open_keys
 from api.live import Live
 from api.metrics import Metrics
-from api.routes import V1, data, gateways, health, metrics, page, sensors, session, stream
+from api.routes import V1, data, delivery, gateways, health, metrics, page, sensors, session, stream
 from api.routes import openapi as description
 from api.routes.parameters import only_known
 from api.services import Services
@@ -37,6 +37,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (V1, gateways.router),
     (V1, stream.router),  # what changes
     (V1, data.router),  # what was
+    (V1, delivery.router),
     (V1, metrics.router),
     (V1, health.router),
     ("", metrics.router),  # and where Prometheus and orchestrators look by themselves

@@ -65,6 +65,8 @@ class _Sensors:
             "refused", "Packets refused for being unencrypted, though the sensor has a bind key; absent if none were"
         )
         self._readings = _gauge("readings", "Readings so far")
+        self._expected = _counter("packets_expected_total", "Packets that the sensor sent, by the gaps in their ids")
+        self._packets_heard = _counter("packets_heard_total", "Of those expected, packets that any gateway brought")
         self._info = _gauge("info", "Name and location of a sensor", "name", "location")
 
     def add(self, standing: Standing, id: str) -> None:
@@ -79,6 +81,9 @@ class _Sensors:
         self._add_limits(id, entry.limits)
         if latest is not None and latest.refused is not None:
             self._refused.add_metric([id], latest.refused.times)
+        if latest is not None and latest.delivered is not None:
+            self._expected.add_metric([id], latest.delivered.expected)
+            self._packets_heard.add_metric([id], latest.delivered.heard)
         if latest is not None and latest.last_seen is not None:
             self._last_seen.add_metric([id], latest.last_seen / 1000)
             if verdict.freshness in _WITH_VALUES:
@@ -106,11 +111,15 @@ class _Sensors:
         """All of them."""
         yield from self._values.values()
         yield from (self._last_seen, self._freshness, self._silence, self._limit, self._refused)
-        yield from (self._rssi, self._packet_id, self._readings, self._info)
+        yield from (self._rssi, self._packet_id, self._readings, self._expected, self._packets_heard, self._info)
 
 
 def _gauge(name: str, text: str, *labels: str) -> Rows:
     return Rows(f"shelly_sensor_{name}", text, ["sensor_id", *labels])
+
+
+def _counter(name: str, text: str) -> Rows:
+    return Rows(f"shelly_sensor_{name}", text, ["sensor_id"], "counter")
 
 
 def _gateways(standing: Standing) -> Iterator[Metric]:

@@ -19,14 +19,15 @@ _number = lru_cache(maxsize=10_000)(floatToGoString)  # most values come again a
 
 
 class Rows(Metric):
-    """A gauge's family as rows: label values in the order of `labels`, and the value."""
+    """A family as rows: label values in the order of `labels`, and the value. A counter's name ends in _total."""
 
-    def __init__(self, name: str, documentation: str, labels: Sequence[str]) -> None:
+    def __init__(self, name: str, documentation: str, labels: Sequence[str], kind: str = "gauge") -> None:
         order = sorted(range(len(labels)), key=labels.__getitem__)
         self._labels = [labels[place] for place in order]
         self._sorted: Callable[[Sequence[str]], Sequence[str]] = itemgetter(*order) if len(order) > 1 else tuple
         self._rows: list[tuple[Sequence[str], float]] = []
-        super().__init__(name, documentation, "gauge")
+        self._total = "_total" if kind == "counter" else ""
+        super().__init__(name.removesuffix(self._total), documentation, kind)
 
     def add_metric(self, labels: Sequence[str], value: float) -> None:
         """One more row."""
@@ -36,7 +37,7 @@ class Rows(Metric):
     def samples(self) -> list[Sample]:
         """The rows as prometheus_client knows them, for whoever asks the registry."""
         return [
-            Sample(self.name, dict(zip(self._labels, self._sorted(labels), strict=True)), value)
+            Sample(self.name + self._total, dict(zip(self._labels, self._sorted(labels), strict=True)), value)
             for labels, value in self._rows
         ]
 
@@ -46,9 +47,10 @@ class Rows(Metric):
 
     def lines(self) -> Iterator[str]:
         """The family's head, then a line a row."""
-        yield f"# HELP {self.name} {self.documentation}\n# TYPE {self.name} gauge\n"
+        name = self.name + self._total
+        yield f"# HELP {name} {self.documentation}\n# TYPE {name} {self.type}\n"
         labels = ",".join(f'{label}="%s"' for label in self._labels)
-        line = f"{self.name}{{{labels}}} %s\n"
+        line = f"{name}{{{labels}}} %s\n"
         for values, value in self._rows:
             yield line % (*map(_escaped, self._sorted(values)), _number(value))
 

@@ -4,6 +4,7 @@ import msgspec
 
 from schemas.advertisement import Advertisement, CounterReset, Refusal, Tick
 from schemas.aggregate import Aggregate
+from schemas.delivery import Delivery
 from schemas.freshness import Transition
 from schemas.gateway import Clock, GatewayState
 from schemas.reading import Latest, Reading
@@ -13,6 +14,7 @@ decode_advertisement = msgspec.json.Decoder(Advertisement | Tick | CounterReset 
 decode_reading = msgspec.json.Decoder(Reading).decode
 decode_latest = msgspec.json.Decoder(Latest).decode
 decode_aggregate = msgspec.json.Decoder(Aggregate).decode
+decode_delivery = msgspec.json.Decoder(Delivery).decode
 decode_transition = msgspec.json.Decoder(Transition).decode
 decode_gateway = msgspec.json.Decoder(GatewayState).decode
 decode_clock = msgspec.json.Decoder(Clock).decode
@@ -21,6 +23,7 @@ __all__ = [
     "decode_advertisement",
     "decode_aggregate",
     "decode_clock",
+    "decode_delivery",
     "decode_gateway",
     "decode_latest",
     "decode_reading",

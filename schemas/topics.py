@@ -55,6 +55,7 @@ LATEST = Topic("latest.v1", "sensor", "Latest (revision)", "compact", None)
 AGGREGATES = Topic(
     "aggregates.v1", "sensor, quantity, index, width, start", "Aggregate (revision, final)", "compact,delete", 7 * DAY
 )
+DELIVERIES = Topic("deliveries.v1", "sensor, hour", "Delivery (revision, final)", "compact,delete", 7 * DAY)
 FRESHNESS = Topic("freshness.v1", "sensor", "Transition with cause", "delete", 30 * DAY)
 GATEWAYS = Topic("gateways.v1", "gateway", "GatewayState (revision)", "compact", None)
 CLOCK = Topic("clock.v1", "advertisements partition", "Clock: how far track has come", "compact", None, 1, 1)
@@ -71,6 +72,7 @@ TOPICS = (
     READINGS,
     LATEST,
     AGGREGATES,
+    DELIVERIES,
     FRESHNESS,
     GATEWAYS,
     CLOCK,

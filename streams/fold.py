@@ -1,20 +1,27 @@
-"""One advertisement into one sensor's state: fence, copies, counters, unique time, newest values. Pure: no clock."""
+"""One advertisement into one sensor's state: fence, copies, counters, unique time, newest values, deliveries.
 
+Pure: no clock.
+"""
+
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from schemas.advertisement import Advertisement, CounterReset, Refusal
+from schemas.delivery import Delivery
 from schemas.freshness import INTERVAL_MS
-from schemas.reading import Latest, LatestValue, Reading, Reception, Refused
+from schemas.reading import Delivered, Latest, LatestValue, Reading, Reception, Refused
+from streams import ledger
 from streams.counters import COUNTER_RESET, judge
-from streams.deduplicate import NATIVE, came_at, find_packet, gateway_mark, packet_id_of, remember
+from streams.deduplicate import MEMORY_PACKETS, NATIVE, came_at, find_packet, gateway_mark, packet_id_of, remember
 from streams.freshness import hear
 from streams.sensor_state import Newest, Packet, SensorState
-from streams.windows import LATE_FOR_WINDOWS, add
+from streams.windows import LATE_FOR_WINDOWS, LATENESS_MS, add
 
 MAX_RECEPTIONS = 32
 _MAX_HEARD_BY = 8
+_PARTS = 8
 # What was refused is shown for a day while the sensor goes on encrypting, else until it encrypts again.
 REFUSED_MS = 86_400_000
 _MAX_REFUSED = 1_000_000
@@ -25,10 +32,11 @@ Outcome = Literal["accept", "drop", "merge", "drop_replay"]
 
 
 class Folded(NamedTuple):
-    """What became of an advertisement; the reading if it was accepted."""
+    """What became of an advertisement; the reading if it was accepted, and the hours whose account that closes."""
 
     reading: Reading | None
     outcome: Outcome
+    hours: Sequence[ledger.Hour] = ()
 
 
 def is_folded(state: SensorState, record: Advertisement | CounterReset | Refusal) -> bool:
@@ -60,6 +68,7 @@ def fold(
             return Folded(None, "drop")
         if len(packet.heard_by) < _MAX_HEARD_BY:
             packet.heard_by.append(mark)
+            ledger.hear_again(state.ledger, packet, mark)
         return Folded(None, "merge")
     flags = advertisement.flags
     if advertisement.encrypted:
@@ -84,11 +93,11 @@ def fold(
         [mark],
         advertisement.format == NATIVE,
     )
-    state.packets = remember(state.packets, packet, watermark)
+    hours = _remember(state, packet, watermark, interval_ms)
     state.readings += 1
     _update_newest(state, reading)
     _end_refused(state, advertisement)
-    return Folded(reading, "accept")
+    return Folded(reading, "accept", hours)
 
 
 def forget_counter(state: SensorState, reset: CounterReset) -> None:
@@ -137,6 +146,7 @@ def latest_of(sensor: str, state: SensorState) -> Latest:
         flags=newest.flags,
         receptions=state.receptions,
         refused=state.refused,
+        delivered=Delivered(state.ledger.ever_expected, state.ledger.ever_heard),
     )
 
 
@@ -154,6 +164,35 @@ def _heard(state: SensorState, advertisement: Advertisement, ticked: int, interv
     held.copies += 1
     if advertisement.measured_at >= held.heard_at:
         held.heard_at, held.rssi = advertisement.measured_at, advertisement.rssi
+
+
+def _remember(state: SensorState, packet: Packet, watermark: int, interval_ms: int) -> list[ledger.Hour]:
+    """A new packet; what is forgotten for it is in the ledger before. Gives the hours that this closes."""
+    before, hours = state.packets, list[ledger.Hour]()
+    state.packets = remember(before, packet, watermark)
+    forgotten = _forgotten(before, state.packets)
+    if any(ledger.is_ahead(state.ledger, each) for each in forgotten):
+        if len(state.packets) == MEMORY_PACKETS:
+            forgotten = before[: MEMORY_PACKETS // _PARTS]  # in parts, or each packet would cost a look at all
+        upto = max(watermark - LATENESS_MS, max(each.measured_at for each in forgotten))
+        hours = ledger.advance(state.ledger, before, upto, interval_ms)
+    ledger.hear_late(state.ledger, packet)
+    return hours
+
+
+def _forgotten(before: list[Packet], after: list[Packet]) -> list[Packet]:
+    """Nearly always the first of them."""
+    many = len(before) + 1 - len(after)
+    if many == len(before) or after[0] is before[many]:
+        return before[:many]
+    kept = set(map(id, after))
+    return [packet for packet in before if id(packet) not in kept]
+
+
+def deliveries(sensor: str, state: SensorState, hours: Sequence[ledger.Hour]) -> list[Delivery]:
+    """The records of hours of its ledger, for the deliveries topic, at the state's revision."""
+    names = {gateway_mark(name): name for name in state.receptions} if hours else {}
+    return [ledger.delivery(sensor, hour, names, state.revision) for hour in hours]
 
 
 def _unique_time(state: SensorState, measured_at: int) -> int:

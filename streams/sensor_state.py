@@ -6,6 +6,7 @@ from schemas.advertisement import TimeSource, Values
 from schemas.reading import LatestValue, Reception, Refused
 from streams.counters import Counters
 from streams.freshness import Silence
+from streams.ledger import Ledger
 from streams.windows import Windows
 
 VERSION = 2
@@ -55,6 +56,7 @@ class SensorState(msgspec.Struct, array_like=True):
     silence: Silence = msgspec.field(default_factory=Silence)
     windows: Windows = msgspec.field(default_factory=Windows)
     refused: Refused | None = None  # 15 bytes at most
+    ledger: Ledger = msgspec.field(default_factory=Ledger)
 
 
 _encode = msgspec.msgpack.Encoder().encode

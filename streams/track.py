@@ -1,4 +1,4 @@
-"""Stage 2, advertisements -> readings, latest, aggregates, freshness: one state a sensor, folded in log order.
+"""Stage 2, advertisements -> readings, latest, aggregates, freshness, deliveries: one state a sensor, in log order.
 
 All that a batch gives is a function of the records before it in this partition and of the registry, never of where a
 batch ends, so that a redelivery repeats it. Ticks wake the sensors that have something to do; nothing else does.
@@ -6,7 +6,7 @@ batch ends, so that a redelivery repeats it. Ticks wake the sensors that have so
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,12 @@ from schemas.codec import decode_advertisement, encode
 from schemas.gateway import Clock
 from schemas.reading import Reading
 from schemas.registry import Registry
-from schemas.topics import AGGREGATES, CLOCK, FRESHNESS, LATEST, RAW_FRAMES, READINGS
-from streams import freshness, metrics, windows
+from schemas.topics import AGGREGATES, CLOCK, DELIVERIES, FRESHNESS, LATEST, RAW_FRAMES, READINGS
+from streams import freshness, ledger, metrics, windows
 from streams.counters import COUNTER_RESET
 from streams.dead_letters import dead_letter
 from streams.engine import States, Work
-from streams.fold import fold, forget_counter, is_folded, latest_of, refuse
+from streams.fold import deliveries, fold, forget_counter, is_folded, latest_of, refuse
 from streams.freshness import JUDGED_AFTER_MS
 from streams.places import Places
 from streams.schedule import Schedule
@@ -139,7 +139,7 @@ class Batch:
 
     def _advertisement(self, key: bytes, state: SensorState, advertisement: Advertisement, record: Any) -> None:
         ticked, interval = self._watermark.ticked(advertisement.at.partition), self._interval(advertisement.sensor)
-        reading, outcome = fold(state, advertisement, self._now, ticked, interval)
+        reading, outcome, hours = fold(state, advertisement, self._now, ticked, interval)
         if outcome == "drop_replay":
             self._bury(record, "counter_replayed", f"{advertisement.sensor} counter {advertisement.counter}")
             return
@@ -155,6 +155,8 @@ class Batch:
         self._spoke.add(key)
         if reading.flags:
             self._note_flags(reading, record)
+        self._deliver(key, state, hours)
+        self._schedule.put(key, ledger.wake(state.ledger, state.packets))
         if self._now >= state.windows.published + windows.PUBLISHED_EVERY_MS:
             self._publish(key, windows.settle(reading.sensor, state.windows, self._now, state.revision))
             self._schedule.put(key, windows.final_at(reading.measured_at))
@@ -188,20 +190,28 @@ class Batch:
         )
         # readers take only a higher revision: what a tick makes of a sensor is one more
         aggregates = windows.settle(sensor, state.windows, now, state.revision + 1)
-        if transitions or aggregates:
+        hours = ledger.settle(state.ledger, state.packets, now, self._interval(sensor))
+        if transitions or aggregates or hours is not None:
             state.revision += 1
             self._states[key] = self._changed[key] = state
         for transition in transitions:
             metrics.TRANSITIONS.labels(transition.freshness, transition.cause or "").inc()
             self._work.outputs.append(self._places.output(FRESHNESS, key, encode(transition)))
         self._publish(key, aggregates)
+        self._deliver(key, state, hours or ())
         self._wake_for(key, again)
         self._schedule.put(key, windows.wake(state.windows))
+        self._schedule.put(key, ledger.wake(state.ledger, state.packets))
 
     def _publish(self, key: bytes, aggregates: list[Aggregate]) -> None:
         for aggregate in aggregates:
             self._work.outputs.append(self._places.output(AGGREGATES, aggregate.key, encode(aggregate), by=key))
         metrics.AGGREGATES.inc(len(aggregates))
+
+    def _deliver(self, key: bytes, state: SensorState, hours: Sequence[ledger.Hour]) -> None:
+        for delivery in deliveries(key.decode(), state, hours):
+            metrics.DELIVERIES.inc()
+            self._work.outputs.append(self._places.output(DELIVERIES, delivery.key, encode(delivery), by=key))
 
     def _note_flags(self, reading: Reading, record: Any) -> None:
         if windows.LATE_FOR_WINDOWS in reading.flags:
@@ -229,7 +239,11 @@ class Batch:
             if key != KEY:
                 state = load(value)
                 silent = freshness.wake(state.silence, self._interval(key.decode()))
-                times = (windows.wake(state.windows), None if silent is None else silent + JUDGED_AFTER_MS)
+                times = (
+                    windows.wake(state.windows),
+                    ledger.wake(state.ledger, state.packets),
+                    None if silent is None else silent + JUDGED_AFTER_MS,
+                )
                 entries += [(time, key) for time in times if time is not None]
         return Schedule(entries, self._registry)
 

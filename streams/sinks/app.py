@@ -16,6 +16,7 @@ from schemas.registry import Registry
 from streams.sinks.aggregates import AggregatesTarget
 from streams.sinks.archive import ArchiveTarget
 from streams.sinks.condition import log
+from streams.sinks.deliveries import DeliveriesTarget
 from streams.sinks.history import HistoryTarget
 from streams.sinks.settings import SinkSettings
 from streams.sinks.sink import Sink
@@ -36,10 +37,11 @@ def sinks(settings: SinkSettings) -> list[Sink[Any]]:
     try:
         history = HistoryTarget(open_writer(settings, registry))
         aggregates = AggregatesTarget(open_writer(settings, registry))
+        deliveries = DeliveriesTarget(open_writer(settings, registry))
     except StoreMisconfigured as error:
         raise SettingsError(str(error)) from None
     archive = ArchiveTarget(Archive(settings.data / "archive.sqlite"), keep_days=settings.archive_days)
-    return [Sink(history, settings), Sink(aggregates, settings), Sink(archive, settings)]
+    return [Sink(history, settings), Sink(aggregates, settings), Sink(deliveries, settings), Sink(archive, settings)]
 
 
 async def app(settings: SinkSettings, stop: asyncio.Event) -> None:

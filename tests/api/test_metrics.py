@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.exposition import page
 from api.metrics import Metrics
 from api.services import Services
-from schemas.reading import Reception, Refused
+from schemas.reading import Delivered, Reception, Refused
 from tests.api.conftest import register
 from tests.api.fakes import GATEWAY, MINUTE, NOW, OTHER, SENSOR, FakeHistory, gateway, latest
 from tests.api.test_data import DATA, client_of
@@ -112,6 +112,19 @@ async def test_a_value_that_is_no_number_is_left_out_and_of_several_the_first_co
     assert found["shelly_temperature_celsius", SENSOR] == 21.5
     assert ("shelly_humidity_percent", SENSOR) not in found
     assert ("shelly_battery_level", SENSOR) not in found
+
+
+async def test_packets_expected_and_heard_are_counters_that_stay_while_a_sensor_is_silent(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    services.live.sensors.apply(SENSOR, latest(seen=NOW - 90 * MINUTE, delivered=Delivered(1440, 1399)))
+    services.live.sensors.apply(OTHER, latest(OTHER))
+    text = (await client.get("/metrics")).text
+    found = shelly(text)
+    assert found["shelly_sensor_packets_expected_total", SENSOR] == 1440
+    assert found["shelly_sensor_packets_heard_total", SENSOR] == 1399
+    assert ("shelly_sensor_packets_heard_total", OTHER) not in found
+    assert "# TYPE shelly_sensor_packets_expected_total counter" in text
 
 
 async def test_names_and_rooms_stand_in_the_info_metric(client: httpx.AsyncClient, services: Services) -> None:
