@@ -18,10 +18,10 @@ from aiokafka import ConsumerRecord
 
 from cli.generation_broker import Offsets, lag
 from cli.generation_status import SINKS, Generations, shown
+from cli.registry import registry_for
 from cli.unusable import Unusable
 from history.open import open_rebuilder, open_writer
 from history.store import HistoryRebuilder, HistoryWriter, StoreMisconfigured
-from runtime.sensors_file import open_sensors
 from runtime.settings import SettingsError, load
 from runtime.snapshot import snapshot
 from schemas.advertisement import Advertisement, Coordinate
@@ -260,7 +260,7 @@ async def switch(generations: Generations, old: str, new: str, *, write: bool) -
     file = settings.data / "history.sqlite"
     if settings.history == "sqlite" and not file.is_file():
         raise Unusable(f"{file} is not there: run this where the sinks run, with their BLUFLOW_DATA")
-    registry = open_sensors(settings).registry
+    registry = await registry_for(settings, generations.broker.address)
     try:
         held, writer = open_rebuilder(settings, lambda: registry), open_writer(settings, lambda: registry)
     except StoreMisconfigured as error:

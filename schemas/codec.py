@@ -8,6 +8,7 @@ from schemas.delivery import Delivery
 from schemas.freshness import Transition
 from schemas.gateway import Clock, GatewayState
 from schemas.reading import Latest, Reading
+from schemas.registry import Entry
 
 encode = msgspec.json.Encoder(order="deterministic").encode
 decode_advertisement = msgspec.json.Decoder(Advertisement | Tick | CounterReset | Refusal).decode
@@ -17,6 +18,7 @@ decode_aggregate = msgspec.json.Decoder(Aggregate).decode
 decode_delivery = msgspec.json.Decoder(Delivery).decode
 decode_transition = msgspec.json.Decoder(Transition).decode
 decode_gateway = msgspec.json.Decoder(GatewayState).decode
+decode_entry = msgspec.json.Decoder(Entry).decode
 decode_clock = msgspec.json.Decoder(Clock).decode
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "decode_aggregate",
     "decode_clock",
     "decode_delivery",
+    "decode_entry",
     "decode_gateway",
     "decode_latest",
     "decode_reading",
