@@ -16,7 +16,7 @@ from api.guard import Guard
 from api.key_file import open_keys
 from api.live import Live
 from api.metrics import Metrics
-from api.routes import V1, data, gateways, health, metrics, page, sensors, session, stream
+from api.routes import V1, data, delivery, gateways, health, metrics, page, sensors, session, stream
 from api.routes import openapi as description
 from api.routes.parameters import only_known
 from api.services import Services
@@ -26,7 +26,7 @@ from api.times import system_clock
 from api.watch import Watch, watch_registry
 from history.open import open_reader
 from history.store import HistoryReader, StoreMisconfigured, StoreUnavailable
-from runtime.sensors_file import open_sensors
+from runtime.registry import open_registry
 from runtime.settings import SettingsError
 from schemas.topics import CLOCK, GATEWAYS, LATEST, Topic
 
@@ -37,6 +37,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (V1, gateways.router),
     (V1, stream.router),  # what changes
     (V1, data.router),  # what was
+    (V1, delivery.router),
     (V1, metrics.router),
     (V1, health.router),
     ("", metrics.router),  # and where Prometheus and orchestrators look by themselves
@@ -56,9 +57,10 @@ def create_app(settings: ApiSettings, services: Services | None = None) -> FastA
         watch = Watch(used.live, used.changes)
         tasks = [
             asyncio.create_task(used.reader.run()),
+            asyncio.create_task(used.registry.run()),
             asyncio.create_task(seed(used.live.sensors, used.history)),
             asyncio.create_task(watch.run(used.now)),
-            asyncio.create_task(watch_registry(used.sensors_file, used.live, used.changes, watch, used.metrics)),
+            asyncio.create_task(watch_registry(used.registry, used.live, used.changes, watch, used.metrics)),
         ]
         try:
             yield
@@ -92,8 +94,8 @@ def open_services(settings: ApiSettings) -> Services:
     Raises SettingsError for a sensors file, a file of keys or a store's setting that cannot be used.
     """
     keys = open_keys(settings)
-    sensors_file = open_sensors(settings)
-    live = Live(lambda: sensors_file.registry)
+    registry = open_registry(settings)
+    live = Live(lambda: registry.registry)
     changes = Changes(settings.streams)
     live.sensors.on_change = lambda key: changes.mark("sensor", key)
     live.gateways.on_change = lambda key: changes.mark("gateway", key)
@@ -110,7 +112,7 @@ def open_services(settings: ApiSettings) -> Services:
         history = open_reader(settings)
     except StoreMisconfigured as error:
         raise SettingsError(str(error)) from None
-    return Services(settings, system_clock, live, reader, history, own, sensors_file, changes, keys)
+    return Services(settings, system_clock, live, reader, history, own, registry, changes, keys)
 
 
 async def seed(table: SensorTable, history: HistoryReader) -> None:

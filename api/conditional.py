@@ -31,7 +31,7 @@ def tagged(request: Request, model: BaseModel, headers: Mapping[str, str] | None
     found = {"ETag": tag, "Cache-Control": LIVE, **(headers or {})}
     if is_held(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=found)
-    return Response(model.model_dump_json(), headers=found, media_type="application/json")
+    return Response(model.model_dump_json(by_alias=True), headers=found, media_type="application/json")
 
 
 def etag(model: BaseModel) -> str:

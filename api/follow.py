@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from prometheus_client import Counter, Gauge
 
 from api.table import Place, Rows, Table
+from runtime.kafka import stop_consumer
 from runtime.kafka_login import kafka_login
 
 log = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ class Follower:
             self._report(None)
             await self._follow(consumer, positions)
         finally:
-            await _stop(consumer)
+            await stop_consumer(consumer)
 
     async def _subscribe(self, consumer: AIOKafkaConsumer) -> None:
         """All partitions. By pattern: a broker that is asked for a topic by name may create it, with one partition."""
@@ -195,16 +196,3 @@ class Follower:
     def _report(self, problem: str | None) -> None:
         self.problem = problem
         self._metrics.connected.set(problem is None)
-
-
-async def _stop(consumer: AIOKafkaConsumer) -> None:
-    """Close it in whatever state it is.
-
-    aiokafka's stop() may end with the CancelledError of a task of its own (its issue 647). That must not reach the
-    task that calls it, and it leaves the connections to be closed here.
-    """
-    stopping = asyncio.create_task(consumer.stop())
-    await asyncio.wait([stopping])
-    await consumer._client.close()
-    if not stopping.cancelled():
-        stopping.result()

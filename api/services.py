@@ -14,7 +14,7 @@ from api.position import Position, position_of
 from api.settings import ApiSettings
 from api.times import Clock
 from history.store import HistoryReader
-from runtime.sensors_file import SensorsFile
+from runtime.registry import SensorRegistry
 from schemas.topics import GATEWAYS, LATEST
 
 
@@ -28,7 +28,7 @@ class Services:
     reader: Follower
     history: HistoryReader
     metrics: Metrics
-    sensors_file: SensorsFile
+    registry: SensorRegistry
     changes: Changes
     keys: ApiKeyFile | None = None  # None: no request needs one
 

@@ -1,4 +1,4 @@
-"""What changes though no record came: freshness and causes by passing time, the registry by its file."""
+"""What changes though no record came: freshness and causes by passing time, the registry by people."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ from api.changes import Changes
 from api.live import Live, Standing
 from api.metrics import Metrics
 from api.times import Clock
-from runtime.sensors_file import SensorsFile
+from runtime.registry import SensorRegistry
 from schemas.freshness import FACTORS, Cause, Freshness
 
 log = logging.getLogger(__name__)
@@ -60,19 +60,29 @@ class Watch:
         self._fresh_until.clear()
 
 
-async def watch_registry(file: SensorsFile, live: Live, changes: Changes, watch: Watch, metrics: Metrics) -> None:
-    """Read the sensors file again when it changes. A bad one is one line in the log, and the old one stays."""
+async def watch_registry(
+    registry: SensorRegistry, live: Live, changes: Changes, watch: Watch, metrics: Metrics
+) -> None:
+    """Tell what changed in it, and read its file again when that changes. A bad one is one line in the log, and the
+    old one stays.
+    """
+    file, sound, before = registry.file, registry.file.registry, live.registry
     while True:
         await asyncio.sleep(REGISTRY_SECONDS)
-        before = live.registry
         # another thread: a long file takes its time
         problem = await asyncio.to_thread(file.refresh)
+        registry.merge()
         if problem:
             log.error("%s; the sensors' names and limits stay as they were", problem)
             metrics.registry_failing.set(1)
-        elif live.registry is not before:
-            log.info("%s: read again, %d sensors", file.path, len(live.registry.entries))
+        elif file.registry is not sound:
+            sound = file.registry
             metrics.registry_failing.set(0)
+        now = live.registry
+        if now is not before:
+            log.info("registry: %d sensors", len(now.entries))
             watch.forget()
-            for id in {*before.entries, *live.registry.entries}:
-                changes.mark("sensor", id)
+            for id in {*before.entries, *now.entries}:
+                if before.entries.get(id) != now.entries.get(id):
+                    changes.mark("sensor", id)
+            before = now

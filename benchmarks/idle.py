@@ -24,7 +24,16 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from cli.child import spawn
 from runtime.kafka import partition_of
 from schemas.frame import Frame, frame_key
-from schemas.topics import ADVERTISEMENTS, AGGREGATES, EMBEDDED_RETENTION, RAW_FRAMES, READINGS, STREAMS_APP, Topic
+from schemas.topics import (
+    ADVERTISEMENTS,
+    AGGREGATES,
+    DELIVERIES,
+    EMBEDDED_RETENTION,
+    RAW_FRAMES,
+    READINGS,
+    STREAMS_APP,
+    Topic,
+)
 from shelly.world.scenario import house
 from shelly.world.world import World
 
@@ -34,6 +43,7 @@ GROUPS = (
     (STREAMS_APP, ADVERTISEMENTS),
     ("sink-history", READINGS),
     ("sink-aggregates", AGGREGATES),
+    ("sink-deliveries", DELIVERIES),
     ("sink-archive", RAW_FRAMES),
 )
 MEGABYTE = 1 << 20

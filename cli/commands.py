@@ -24,12 +24,13 @@ from cli.secrets import secrets
 from cli.sensors import sensors
 from cli.simulate import simulate
 from cli.topics import topics
+from cli.truth import truth
 from cli.unusable import Unusable
 
 app = typer.Typer(
     name="bluflow", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=False
 )
-for command in (run, simulate, decode, replay, topics, config):
+for command in (run, simulate, truth, decode, replay, topics, config):
     app.command()(command)
 app.add_typer(sensors)
 app.add_typer(dead_letters)

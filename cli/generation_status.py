@@ -15,6 +15,7 @@ from schemas.topics import (
     AGGREGATES,
     CLOCK,
     DEFAULT_GENERATION,
+    DELIVERIES,
     DERIVED,
     LATEST,
     RAW_FRAMES,
@@ -25,7 +26,11 @@ from schemas.topics import (
     worker_group,
 )
 
-SINKS = {"history": READINGS, "aggregates": AGGREGATES}  # those that a generation has of its own
+SINKS = {
+    "history": READINGS,
+    "aggregates": AGGREGATES,
+    "deliveries": DELIVERIES,
+}  # those that a generation has of its own
 
 
 class Standing(NamedTuple):

@@ -18,14 +18,15 @@ from aiokafka import ConsumerRecord
 
 from cli.generation_broker import Offsets, lag
 from cli.generation_status import SINKS, Generations, shown
+from cli.registry import registry_for
 from cli.unusable import Unusable
 from history.open import open_rebuilder, open_writer
 from history.store import HistoryRebuilder, HistoryWriter, StoreMisconfigured
-from runtime.sensors_file import open_sensors
 from runtime.settings import SettingsError, load
 from runtime.snapshot import snapshot
 from schemas.advertisement import Advertisement, Coordinate
 from schemas.aggregate import DAY, SECOND, Aggregate
+from schemas.delivery import Delivery
 from schemas.frame import received_at
 from schemas.freshness import CLOCK_AHEAD_MS
 from schemas.reading import Reading
@@ -33,6 +34,7 @@ from schemas.topics import (
     ADVERTISEMENTS,
     AGGREGATES,
     DEAD_LETTERS,
+    DELIVERIES,
     RAW_FRAMES,
     READINGS,
     Topic,
@@ -43,6 +45,7 @@ from streams.deduplicate import WINDOW_MS
 from streams.handover import Since, closes_at, unheld
 from streams.sinks.aggregates import AggregatesTarget
 from streams.sinks.dead_letters import DeadLetter, deliver
+from streams.sinks.deliveries import DeliveriesTarget
 from streams.sinks.history import HistoryTarget
 from streams.sinks.settings import SinkSettings
 from streams.sinks.target import Item, Target, Undecodable, write_all_but_rejected
@@ -55,12 +58,14 @@ _SLOWER = 5.0  # seconds more than a session, until a member that was stopped is
 
 
 class Switched(NamedTuple):
-    """Readings written and refused by the store, of how many sensors; windows taken over; looked at since when."""
+    """Readings written and refused by the store, of how many sensors; windows and hours of deliveries taken over;
+    looked at since when."""
 
     readings: int
     rejected: int
     sensors: int
     windows: int
+    hours: int
     since: int
 
 
@@ -93,10 +98,11 @@ class Switch:
         since = await self._since()
         readings, rejected, sensors = await self._hand_readings(since)
         windows = await self._hand_windows(since)
+        hours = await self._hand_hours(since)
         if self.write:
             for sink, offsets in ends.items():
                 await self.generations.broker.commit(self._group(sink, self.new), offsets)
-        return Switched(readings, rejected, sensors, windows, since.earliest)
+        return Switched(readings, rejected, sensors, windows, hours, since.earliest)
 
     async def _until_folded(self) -> None:
         """Until the new worker has made all that it makes of the frames that are in the raw log now."""
@@ -133,6 +139,8 @@ class Switch:
         unwritten += [(each.sensor, each.received_at) async for _, each in _readable(readings, self._history)]
         windows = self._left(self._group("aggregates", self.old), AGGREGATES)
         unwritten += [(each.sensor, closes_at(each)) async for _, each in _readable(windows, self._aggregates)]
+        hours = self._left(self._group("deliveries", self.old), DELIVERIES)
+        unwritten += [(each.sensor, closes_at(each)) async for _, each in _readable(hours, self._deliveries)]
         return Since(arrival, unwritten)
 
     async def _left(self, group: str, topic: Topic) -> AsyncIterator[ConsumerRecord]:
@@ -191,6 +199,23 @@ class Switch:
             await self._bury("aggregates", letters)
         return count
 
+    async def _hand_hours(self, since: Since) -> int:
+        """Put the hours of deliveries that the old sinks may not have written as final in the place of what is held."""
+        day, count = DAY * SECOND, 0  # an hour is told again when a silence ends, of hours, of which ids can tell
+        first = max(0, since.earliest - day)
+        async for records in self._partitions(DELIVERIES, first):
+            newest, letters = dict[bytes, Delivery](), list[DeadLetter]()
+            async for _, hour in _readable(records, self._deliveries, letters):
+                held = newest.get(hour.key)
+                late = hour.start >= since.of(hour.sensor) - day
+                if late and (held is None or hour.revision > held.revision):
+                    newest[hour.key] = hour
+            if newest and self.write:
+                await self.held.take_over_deliveries(list(newest.values()))
+            count += len(newest)
+            await self._bury("deliveries", letters)
+        return count
+
     async def _partitions(self, topic: Topic, since: int) -> AsyncIterator[AsyncIterator[ConsumerRecord]]:
         """The new generation's records since then, a partition at once: a sensor's are all in one."""
         name, count = self.generations.place(topic, self.new)
@@ -205,6 +230,10 @@ class Switch:
     @property
     def _aggregates(self) -> AggregatesTarget:
         return AggregatesTarget(self.writer)
+
+    @property
+    def _deliveries(self) -> DeliveriesTarget:
+        return DeliveriesTarget(self.writer)
 
     def _group(self, sink: str, generation: str) -> str:
         return sink_group(self.generations.prefix, sink, SINKS[sink], generation, self.group)
@@ -231,7 +260,7 @@ async def switch(generations: Generations, old: str, new: str, *, write: bool) -
     file = settings.data / "history.sqlite"
     if settings.history == "sqlite" and not file.is_file():
         raise Unusable(f"{file} is not there: run this where the sinks run, with their BLUFLOW_DATA")
-    registry = open_sensors(settings).registry
+    registry = await registry_for(settings, generations.broker.address)
     try:
         held, writer = open_rebuilder(settings, lambda: registry), open_writer(settings, lambda: registry)
     except StoreMisconfigured as error:
@@ -252,7 +281,7 @@ def as_text(done: Switched, new: str, *, dry: bool) -> str:
     )
     lines = [
         f"{did} {done.readings} readings of {done.sensors} sensors that the history did not hold",
-        f"{did} {done.windows} windows over what the history held",
+        f"{did} {done.windows} windows and {done.hours} hours of deliveries over what the history held",
     ]
     if done.rejected:
         lines.append(f"{done.rejected} readings were refused by the store and are dead letters")

@@ -94,16 +94,16 @@ async def _run(
 ) -> "Report":
     """Read, fold, replace. Raises what its parts raise."""
     from cli.checks import make_folder
+    from cli.registry import registry_for
     from cli.replay_shown import Report
     from cli.teller import Teller
     from history.open import open_rebuilder
-    from runtime.sensors_file import open_sensors
     from streams.keys import open_keys
     from streams.replay.rebuild import fold_log, replace_days
     from streams.replay.staging import Staging
 
     keys = open_keys(settings).keys
-    registry = open_sensors(settings).registry
+    registry = await registry_for(settings, settings.broker, archive=file is not None)
     make_folder(settings.data)
     staging = Staging(settings.data, days)
     history = open_rebuilder(settings, lambda: registry)

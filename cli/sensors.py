@@ -1,18 +1,23 @@
-"""`bluflow sensors`: look at the registry file; sensors' bind keys; let an encryption counter begin anew."""
+"""`bluflow sensors`: the registry; sensors' bind keys; let an encryption counter begin anew."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import sensor_keys
+from cli import sensor_keys, sensor_registry
 
 if TYPE_CHECKING:
     from schemas.frame import Frame
-    from schemas.registry import Entry
 
-sensors = typer.Typer(name="sensors", help="The registry file, and orders about one sensor.", no_args_is_help=False)
+sensors = typer.Typer(name="sensors", help="The registry, and orders about one sensor.", no_args_is_help=False)
+sensors.command("list")(sensor_registry.list_sensors)
+for command in (
+    *(sensor_registry.name, sensor_registry.locate, sensor_registry.calibrate, sensor_registry.interval),
+    *(sensor_registry.limits, sensor_registry.forget, sensor_registry.export),
+):
+    sensors.command()(command)
+sensors.command("import")(sensor_registry.import_file)
 sensors.command("set-key")(sensor_keys.set_key)
 sensors.command("forget-key")(sensor_keys.forget_key)
 sensors.command("keys")(sensor_keys.keys)
@@ -22,15 +27,14 @@ sensors.command("keys")(sensor_keys.keys)
 def check(
     file: Annotated[Path | None, typer.Argument(help="The file to look at; else the one of the settings.")] = None,
 ) -> None:
-    """Print what the registry file says, or what is wrong in it and on which line."""
-    from cli.table import table
+    """Print what the registry's file says, or what is wrong in it and on which line."""
+    from cli.sensor_registry_shown import entries_text
     from runtime.sensors_file import SensorsFile, open_sensors
     from runtime.settings import Settings, load
 
     held = SensorsFile(file, required=True) if file else open_sensors(load(Settings))
     entries = [held.registry.entries[sensor] for sensor in sorted(held.registry.entries)]
-    rows = [["sensor", "name", "location", "expected_interval", "limits"], *(_row(entry) for entry in entries)]
-    typer.echo("\n".join(table(rows)))
+    typer.echo(entries_text(entries))
     typer.echo(f"{held.path}: {len(entries)} sensors" + ("" if held.path.exists() else " (no such file)"), err=True)
 
 
@@ -81,20 +85,3 @@ def reset_frame(sensor: str, now: int) -> "Frame":
     from schemas.frame import Frame
 
     return Frame(f"bluflow/reset-counter/{sensor}", b"", now, operator=True)
-
-
-def _row(entry: "Entry") -> list[str]:
-    places = [f"{place.location}{_since(place.since)}" for place in entry.placements]
-    limits = [f"{quantity} {_bound(limit.low)}..{_bound(limit.high)}" for quantity, limit in entry.limits.items()]
-    interval = f"{entry.interval_ms / 1000:g} s"
-    return [entry.sensor, entry.name or "-", "; ".join(places) or "-", interval, ", ".join(limits) or "-"]
-
-
-def _since(time: int) -> str:
-    if not time:
-        return ""
-    return f" from {datetime.fromtimestamp(time / 1000, UTC).isoformat().replace('+00:00', 'Z')}"
-
-
-def _bound(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"

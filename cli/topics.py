@@ -1,9 +1,12 @@
 """`bluflow topics`: every Kafka topic, and `--create` to make what is missing."""
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from cli.settings import RunSettings
 
 
 def topics(
@@ -22,15 +25,12 @@ def topics(
     """
     from cli.settings import RunSettings
     from cli.table import table
-    from cli.unusable import Unusable
     from runtime.settings import load
     from schemas.topics import TOPICS
 
     settings = load(RunSettings)
     if create:
-        if settings.generation:
-            raise Unusable(f"the topics of generation {settings.generation} are made with: bluflow generation create")
-        _create(settings.broker, settings.topic_prefix, embedded=embedded, replication=settings.replication)
+        _create(settings, embedded=embedded)
     if lines:
         for topic in TOPICS:
             typer.echo(" ".join([topic.name, str(topic.partitions), *_settings(topic.config(embedded=False))]))
@@ -62,7 +62,8 @@ def _cell(value: object) -> str:
     return "-" if value is None else str(value)
 
 
-def _create(broker: str, prefix: str, *, embedded: bool, replication: int) -> None:
+def _create(settings: "RunSettings", *, embedded: bool) -> None:
+    """What is missing; of a generation, what it shares with the others: a misspelt one must not be begun."""
     import asyncio
     import logging
 
@@ -70,12 +71,19 @@ def _create(broker: str, prefix: str, *, embedded: bool, replication: int) -> No
 
     from cli.checks import reachable
     from cli.unusable import Unusable
-    from runtime.kafka import TopicsDiffer, ensure_topics
-    from schemas.topics import TOPICS
+    from runtime.kafka import TopicsDiffer, ensure_topics, topics_of
+    from schemas.topics import DERIVED, TOPICS
+
+    broker, generation = settings.broker, settings.generation
+    topics = [topic for topic in TOPICS if not (generation and topic.derived)]
 
     async def make() -> list[str]:
         await reachable("Kafka broker", broker, "BROKER")
-        return await ensure_topics(broker, TOPICS, prefix, embedded=embedded, replication=replication)
+        if generation and not {settings.topic(topic) for topic in DERIVED} <= await topics_of(broker):
+            raise Unusable(f"the topics of generation {generation} are made with: bluflow generation create")
+        return await ensure_topics(
+            broker, topics, settings.topic_prefix, embedded=embedded, replication=settings.replication
+        )
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its errors come to us as exceptions
     try:

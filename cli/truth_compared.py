@@ -69,8 +69,10 @@ def _judge(truth: Truth, owed: set[Packet], sensor: str, packets: list[Sent], he
             found[part.packet] |= reading.values.keys()
         elif free is not None:
             found[free.packet] = set(reading.values)
-        else:
-            (duplicated if agreeing else wrong).append(reading)
+        elif agreeing:
+            duplicated.append(reading)
+        elif reading.measured_at >= truth.head.start:  # else of a world before this one, with the same sensors
+            wrong.append(reading)
     return Verdict(
         sensor,
         len(packets),

@@ -20,7 +20,8 @@ from cli.unusable import Unusable
 from history.store import StoreUnavailable
 from runtime.kafka import TopicsDiffer, ensure_topics, topics_of
 from runtime.logs import formatter
-from schemas.topics import DERIVED, TOPICS
+from runtime.registry_copy import COPY, restore_copy
+from schemas.topics import DERIVED, SENSORS, TOPICS
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +120,9 @@ class _TopicsExist:
         stack = self._stack
         prefix = stack.run.topic_prefix
         await ensure_topics(stack.broker, TOPICS, prefix, embedded=True)
+        # after each start: a broker that was killed comes back without its last second
+        if count := await restore_copy(stack.data, stack.broker, stack.run.topic(SENSORS), system_clock()):
+            screen.say(f"{count} sensors of the registry came back from {stack.data / COPY}")
         if not self._rebuild:
             return
         self._rebuild = False

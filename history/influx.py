@@ -1,13 +1,27 @@
-"""The history in InfluxDB: readings in one bucket, aggregates in one more for each width. Both sides in one room."""
+"""The history in InfluxDB: readings and deliveries in one bucket, aggregates in one more for each width.
+
+Both sides in one room.
+"""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from history.influx_server import InfluxServer, Series
-from history.points import AGGREGATE_FIELDS, READING, aggregate_of, aggregate_point, nanoseconds, reading_points
+from history.points import (
+    AGGREGATE_FIELDS,
+    DELIVERY,
+    READING,
+    aggregate_of,
+    aggregate_point,
+    delivery_point,
+    nanoseconds,
+    reading_points,
+)
 from history.store import RebuiltDay, StoreUnavailable
 from schemas.aggregate import DAY, FIVE_MINUTES, HOUR, SECOND, Aggregate
-from schemas.codec import decode_reading
+from schemas.codec import decode_delivery, decode_reading
+from schemas.delivery import Delivery
 from schemas.reading import RESTORED, Reading
 from schemas.registry import Registry
 
@@ -16,8 +30,13 @@ SUFFIXES = {FIVE_MINUTES: "_5m", HOUR: "_1h", DAY: "_1d"}
 
 _COPIES_WITHIN_MS = 30_000
 _RECORDS = f'SELECT "record" FROM "{READING}"'  # noqa: S608 - a constant
+_STORED = f'SELECT count("record") FROM "{READING}"'  # noqa: S608 - a constant
+_DELIVERIES = f'SELECT "record" FROM "{DELIVERY}"'  # noqa: S608 - a constant
 _ROWS = "SELECT " + ", ".join(f'"{name}"' for name in AGGREGATE_FIELDS) + " FROM /.*/"  # noqa: S608 - a constant
 _HEADS = 'SELECT "count" FROM /.*/'
+
+
+_Keyed = TypeVar("_Keyed", Aggregate, Delivery)
 
 
 def bucket_of(bucket: str, width: int) -> str:
@@ -67,6 +86,16 @@ class InfluxHistory:
         for width, lines in by_width.items():
             await self._server.write(bucket_of(self._bucket, width), lines)
 
+    async def write_deliveries(self, deliveries: Sequence[Delivery]) -> None:
+        """Return once all of them are durable; as `write`."""
+        registry = self._registry()
+        lines = [delivery_point(one, registry.location(one.sensor, one.start)) for one in _highest(deliveries)]
+        await self._server.write(self._bucket, lines)
+
+    async def take_over_deliveries(self, deliveries: Sequence[Delivery]) -> None:
+        """As `write_deliveries`."""
+        await self.write_deliveries(deliveries)
+
     async def take_over(self, sensor: str, aggregates: Sequence[Aggregate], since: int) -> None:
         """As `write_aggregates`: what comes next overwrites what is held, whatever its revision."""
         await self.write_aggregates(aggregates)
@@ -83,11 +112,21 @@ class InfluxHistory:
                 stays.add(held.measured_at)
             elif wanted.get(held.measured_at) != held:
                 stale.append(held.measured_at)
+        hours = await self.deliveries(day.sensor, day.start, day.end)
         # by spans, as a delete is slow; what lies between and is to stay is in none, the rest is written again
         for first, last in _spans(stale, stays):
             await self._server.delete(self._bucket, day.sensor, first, last)
         await self.write([reading for reading in day.readings if reading.measured_at not in stays])
+        await self._replace_deliveries(day, hours)
         await self._replace_aggregates(day)
+
+    async def _replace_deliveries(self, day: RebuiltDay, held: Sequence[Delivery]) -> None:
+        """`held` before the readings' spans were deleted, and what lay in them."""
+        wanted = {one.key: one for one in day.deliveries}
+        stale = [one.start for one in held if day.closes(one) and wanted.get(one.key) != one]
+        for first, last in _spans(stale, ()):
+            await self._server.delete(self._bucket, day.sensor, first, last, measurement=DELIVERY)
+        await self.write_deliveries([*(wanted | {one.key: one for one in held if not day.closes(one)}).values()])
 
     async def _replace_aggregates(self, day: RebuiltDay) -> None:
         missing = {aggregate.key: aggregate for aggregate in day.aggregates}
@@ -148,6 +187,19 @@ class InfluxHistory:
             for aggregate in sorted(_highest(_aggregates(rows, width)), key=lambda a: (a.start, a.quantity, a.index)):
                 yield aggregate
 
+    async def deliveries(self, sensor: str, start: int, end: int) -> Sequence[Delivery]:
+        """A sensor's hours with start <= their start < end (unix milliseconds). Raises StoreUnavailable."""
+        rows = await self._server.query(self._bucket, f"{_DELIVERIES} {_where(sensor, start, end)}")
+        # two of one key: its place was changed in between
+        found = _highest(decode_delivery(row[1]) for series in rows for row in series.values)
+        return sorted(found, key=lambda one: one.start)
+
+    async def stored(self, sensor: str, start: int, end: int) -> Mapping[int, int]:
+        """How many readings are held of each hour, by its start (unix milliseconds). Raises StoreUnavailable."""
+        where = f"{_where(sensor, start, end)} GROUP BY time(1h) fill(none)"
+        found = await self._server.query(self._bucket, f"{_STORED} {where}")
+        return {row[0]: row[1] for series in found for row in series.values}
+
     async def newest(self) -> Sequence[Reading]:
         """The newest reading of every sensor that the store knows. Raises StoreUnavailable."""
         return await self._records("GROUP BY sensor_id ORDER BY time DESC LIMIT 1")
@@ -201,13 +253,13 @@ def _is_copy(reading: Reading, other: Reading) -> bool:
     return same and abs(reading.measured_at - other.measured_at) <= _COPIES_WITHIN_MS
 
 
-def _highest(aggregates: Iterable[Aggregate]) -> list[Aggregate]:
+def _highest(records: Iterable[_Keyed]) -> list[_Keyed]:
     """Of each key the one of the highest revision."""
-    highest: dict[bytes, Aggregate] = {}
-    for aggregate in aggregates:
-        held = highest.get(aggregate.key)
-        if held is None or held.revision < aggregate.revision:
-            highest[aggregate.key] = aggregate
+    highest: dict[bytes, _Keyed] = {}
+    for record in records:
+        held = highest.get(record.key)
+        if held is None or held.revision < record.revision:
+            highest[record.key] = record
     return list(highest.values())
 
 

@@ -87,15 +87,16 @@ class InfluxServer:
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 raise StoreUnavailable(self._cannot_be_reached(error)) from error
 
-    async def delete(self, bucket: str, sensor: str, first: int, last: int) -> None:
+    async def delete(self, bucket: str, sensor: str, first: int, last: int, *, measurement: str | None = None) -> None:
         """Delete the sensor's points from the time `first` to `last`, both too (unix milliseconds).
 
-        Raises StoreUnavailable, also for a server that cannot delete.
+        Of that measurement only, if one is given. Raises StoreUnavailable, also for a server that cannot delete.
         """
         quoted = sensor.replace("\\", r"\\").replace('"', r"\"")
         # until the last nanosecond: servers differ in whether the end is included
         span = {"start": _rfc3339(first) + "000000Z", "stop": _rfc3339(last) + "999999Z"}
-        body = msgspec.json.encode({**span, "predicate": f'sensor_id="{quoted}"'})
+        which = f'_measurement="{measurement}" AND ' if measurement else ""
+        body = msgspec.json.encode({**span, "predicate": f'{which}sensor_id="{quoted}"'})
         url, parameters = f"{self._url}/api/v2/delete", {"org": self._org, "bucket": bucket}
         try:
             async with self._opened().post(url, params=parameters, data=body, headers=self._headers()) as answer:

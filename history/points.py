@@ -1,4 +1,4 @@
-"""Readings and aggregates as InfluxDB's points, in line protocol, and back. Pure.
+"""Readings, aggregates and deliveries as InfluxDB's points, in line protocol, and back. Pure.
 
 A reading is one point a quantity, for Grafana and people, and one point of the measurement `reading` that holds it
 whole, for us. Gateway, rssi and name are never tags: each new value of a tag is a new series.
@@ -14,9 +14,11 @@ import msgspec
 from history.store import ReadingRejected
 from schemas.aggregate import Aggregate
 from schemas.codec import encode
+from schemas.delivery import Delivery
 from schemas.reading import Reading
 
 READING = "reading"
+DELIVERY = "delivery"
 AGGREGATE_FIELDS = (
     *("count", "min", "max", "mean", "first", "first_at", "last", "last_at"),
     *("revision", "final"),
@@ -72,6 +74,22 @@ def aggregate_point(aggregate: Aggregate, location: str) -> bytes:
         raise ReadingRejected(f"{type(error).__name__}: {error}") from error
 
 
+def delivery_point(delivery: Delivery, location: str) -> bytes:
+    """The point of an hour, at its start: figures for people, and the whole as text, for us. Raises ReadingRejected."""
+    d = delivery
+    time = _time(d.start)
+    if any(abs(number) >= _INT64 for number in (d.expected, d.heard, d.revision)):
+        raise ReadingRejected(f"beyond 64 bits: {d}")
+    _, tags = _tags(d.sensor, location)
+    try:
+        return (
+            f"{DELIVERY},{tags} expected={d.expected}i,heard={d.heard}i,unknown_seconds={_float(d.unknown_ms / 1000)},"
+            f'record="{_record(d)}" {time}'
+        ).encode()
+    except (OverflowError, UnicodeEncodeError, msgspec.MsgspecError) as error:
+        raise ReadingRejected(f"{type(error).__name__}: {error}") from error
+
+
 def aggregate_of(
     quantity: str, tags: Mapping[str, str], width: int, start: int, fields: Mapping[str, Any]
 ) -> Aggregate:
@@ -110,9 +128,9 @@ def _is_number(value: object) -> TypeGuard[int | float]:
     return type(value) in _NUMBERS
 
 
-def _record(reading: Reading) -> str:
+def _record(record: Reading | Delivery) -> str:
     """As a string field's text; on bytes, as that is many times quicker than translating text."""
-    return encode(reading).replace(b"\\", rb"\\").replace(b'"', rb"\"").decode()
+    return encode(record).replace(b"\\", rb"\\").replace(b'"', rb"\"").decode()
 
 
 def _time(time: int) -> int:

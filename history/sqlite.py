@@ -3,24 +3,25 @@
 import asyncio
 import math
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from history import sqlite_aggregates
+from history import sqlite_aggregates, sqlite_deliveries
 from history.database import Database, Schema, int64
 from history.store import ReadingRejected, RebuiltDay, Retention
 from schemas.advertisement import Coordinate
 from schemas.aggregate import Aggregate
+from schemas.delivery import Delivery
 from schemas.reading import RESTORED, Reading
 
 # A row is small because what repeats is written once: sensor and source are numbers, received_at is the distance to
 # measured_at, an H&T's three quantities are columns of their own and only what else a packet said is JSON, in `rest`.
 # These columns have no type, so that 22 comes back as 22 and 22.0 as 22.0.
 SCHEMA = Schema(
-    version=2,
+    version=3,
     tables="""
     CREATE TABLE IF NOT EXISTS sensor (id INTEGER PRIMARY KEY, mac TEXT NOT NULL UNIQUE);
     CREATE TABLE IF NOT EXISTS source (
@@ -38,7 +39,8 @@ SCHEMA = Schema(
         PRIMARY KEY (sensor, measured_at)
     ) WITHOUT ROWID;
     """
-    + sqlite_aggregates.TABLE,
+    + sqlite_aggregates.TABLE
+    + sqlite_deliveries.TABLE,
 )
 QUANTITIES = ("temperature", "humidity", "battery")
 PAGE = 2000  # readings; some 10 ms and 2 MB
@@ -136,15 +138,37 @@ class SqliteHistory:
 
         await self._database.write(work)
 
+    async def write_deliveries(self, deliveries: Sequence[Delivery]) -> None:
+        """Return once all of them are durable. Raises StoreUnavailable or ReadingRejected; then none is stored."""
+        await self._put_deliveries(sqlite_deliveries.UPSERT, deliveries)
+
+    async def take_over_deliveries(self, deliveries: Sequence[Delivery]) -> None:
+        """Put hours of another generation in the place of what is held, in one transaction; no open for a final one.
+
+        Raises StoreUnavailable or ReadingRejected; then all is as it was.
+        """
+        await self._put_deliveries(sqlite_deliveries.TAKE_OVER, deliveries)
+
+    async def _put_deliveries(self, sql: str, deliveries: Sequence[Delivery]) -> None:
+        rows = [sqlite_deliveries.row(delivery) for delivery in deliveries]
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(_ADD_SENSOR, {(row[0],) for row in rows})
+            connection.executemany(sql, rows)
+
+        await self._database.write(work)
+
     async def prune(self, now: int, *, most: int = 1000) -> int:
-        """Delete up to `most` readings and as many 5-minute aggregates that are too old; says how many.
+        """Delete up to `most` readings, deliveries and 5-minute aggregates each that are too old; says how many.
 
         Small steps, because nothing is written meanwhile. Raises StoreUnavailable.
         """
         readings, five_minutes = self._retention.readings_before(now), self._retention.five_minutes_before(now)
 
         def work(connection: sqlite3.Connection) -> int:
-            deleted = connection.execute(_PRUNE, (readings, most)).rowcount
+            # deliveries first: none may be there whose readings are gone
+            deleted = connection.execute(sqlite_deliveries.PRUNE, (readings, most)).rowcount
+            deleted += connection.execute(_PRUNE, (readings, most)).rowcount
             return deleted + connection.execute(sqlite_aggregates.PRUNE, (five_minutes, most)).rowcount
 
         return await self._database.write(work)
@@ -156,6 +180,7 @@ class SqliteHistory:
         """
         rows = [_row(reading) for reading in day.readings]
         aggregates = [sqlite_aggregates.row(aggregate) for aggregate in day.aggregates]
+        deliveries = [sqlite_deliveries.row(delivery) for delivery in day.deliveries]
         where = (day.sensor, int64(day.start), int64(day.end))
 
         def work(connection: sqlite3.Connection) -> None:
@@ -165,6 +190,8 @@ class SqliteHistory:
             _upsert(connection, rows)
             connection.execute(sqlite_aggregates.DELETE_CLOSED, (*where, int64(day.closed)))
             connection.executemany(sqlite_aggregates.ADD, aggregates)
+            connection.execute(sqlite_deliveries.DELETE_CLOSED, (*where, int64(day.closed)))
+            connection.executemany(sqlite_deliveries.ADD, deliveries)
 
         await self._database.write(work)
 
@@ -199,6 +226,15 @@ class SqliteHistory:
                 return
             after = (page[-1].start, page[-1].quantity, page[-1].index)
 
+    async def deliveries(self, sensor: str, start: int, end: int) -> Sequence[Delivery]:
+        """A sensor's hours with start <= their start < end (unix milliseconds). Raises StoreUnavailable."""
+        found = await asyncio.to_thread(self._rows, sqlite_deliveries.RANGE, (sensor, int64(start), int64(end)))
+        return [sqlite_deliveries.delivery(row) for row in found]
+
+    async def stored(self, sensor: str, start: int, end: int) -> Mapping[int, int]:
+        """How many readings are held of each hour, by its start (unix milliseconds). Raises StoreUnavailable."""
+        return dict(await asyncio.to_thread(self._rows, sqlite_deliveries.STORED, (sensor, int64(start), int64(end))))
+
     async def newest(self) -> Sequence[Reading]:
         """The newest reading of every sensor that the store knows. Raises StoreUnavailable."""
         return await asyncio.to_thread(self._query, _NEWEST, ())
@@ -210,6 +246,10 @@ class SqliteHistory:
     def _query(self, sql: str, parameters: tuple[Any, ...]) -> list[Reading]:
         with self._database.read() as connection:
             return [_reading(row) for row in connection.execute(sql, parameters)] if connection else []
+
+    def _rows(self, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        with self._database.read(since=sqlite_deliveries.SINCE) as connection:
+            return connection.execute(sql, parameters).fetchall() if connection else []
 
     def _aggregates(self, parameters: tuple[Any, ...]) -> list[Aggregate]:
         with self._database.read(since=sqlite_aggregates.SINCE) as connection:

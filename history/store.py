@@ -1,10 +1,11 @@
 """The history store behind one interface: a writing and a reading side, one file per engine."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from schemas.aggregate import SECOND, Aggregate
+from schemas.delivery import HOUR_MS, Delivery
 from schemas.reading import Reading
 
 DAY_MS = 86_400_000
@@ -31,7 +32,10 @@ class StoreMisconfigured(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long what is kept, in days. Aggregates of an hour and of a day are kept for ever."""
+    """How long what is kept, in days: deliveries as long as the readings that they are compared with.
+
+    Aggregates of an hour and of a day are kept for ever.
+    """
 
     readings: float = 30
     five_minutes: float = 365
@@ -50,7 +54,7 @@ class RebuiltDay:
     """What the raw log says of one sensor's UTC day, [start, end) in unix milliseconds.
 
     `has_read` tells of a held reading whether the part of the log that was read holds its frame: others stay. Windows
-    that end after `closed` (unix milliseconds) are open: of them only what is missing is added.
+    that end after `closed` (unix milliseconds) are open: of them only what is missing is added. So with deliveries.
     """
 
     sensor: str
@@ -60,14 +64,15 @@ class RebuiltDay:
     aggregates: Sequence[Aggregate]
     has_read: Callable[[Reading], bool]
     closed: int
+    deliveries: Sequence[Delivery] = ()
 
-    def closes(self, aggregate: Aggregate) -> bool:
+    def closes(self, one: Aggregate | Delivery) -> bool:
         """Whether the rebuild knows the whole of that window."""
-        return aggregate.start + aggregate.width * SECOND <= self.closed
+        return one.start + (HOUR_MS if isinstance(one, Delivery) else one.width * SECOND) <= self.closed
 
 
 class HistoryWriter(Protocol):
-    """The writing side. A reading is identified by (sensor, measured_at), an aggregate by its key.
+    """The writing side. A reading is identified by (sensor, measured_at), an aggregate or a delivery by its key.
 
     Writing one again changes nothing. Another one of the same identity replaces it whole. Within a batch the higher
     raw coordinate or revision wins; between batches, an engine that can compare keeps the higher too, the others take
@@ -78,6 +83,9 @@ class HistoryWriter(Protocol):
         """Return once all of them are durable. Raises StoreUnavailable or ReadingRejected; then none counts."""
 
     async def write_aggregates(self, aggregates: Sequence[Aggregate]) -> None:
+        """Return once all of them are durable. Raises StoreUnavailable or ReadingRejected; then none counts."""
+
+    async def write_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         """Return once all of them are durable. Raises StoreUnavailable or ReadingRejected; then none counts."""
 
     async def prune(self, now: int, *, most: int = 1000) -> int:
@@ -109,6 +117,18 @@ class HistoryReader(Protocol):
         By start, quantity and index. Streamed and empty as readings are. Raises StoreUnavailable.
         """
 
+    async def deliveries(self, sensor: str, start: int, end: int) -> Sequence[Delivery]:
+        """A sensor's hours with start <= their start < end (unix milliseconds), oldest first.
+
+        Raises StoreUnavailable.
+        """
+
+    async def stored(self, sensor: str, start: int, end: int) -> Mapping[int, int]:
+        """How many readings are held of each hour, by its start: those with start <= measured_at < end.
+
+        Hours without any are absent. Unix milliseconds. Raises StoreUnavailable.
+        """
+
     async def newest(self) -> Sequence[Reading]:
         """The newest reading, by measured time, of every sensor that the store knows. Raises StoreUnavailable."""
 
@@ -120,7 +140,7 @@ class HistoryRebuilder(HistoryReader, Protocol):
     """The reading side, and what puts a rebuild, or what another generation made, in the place of what is held."""
 
     async def replace(self, day: RebuiltDay) -> None:
-        """Return once the day's readings and aggregates are those of the rebuild; done again, nothing changes.
+        """Return once readings, aggregates and deliveries of the day are the rebuild's; done again, nothing changes.
 
         All or nothing where the engine has transactions; elsewhere what breaks off is whole when it is done again.
         Raises StoreUnavailable or ReadingRejected.
@@ -132,4 +152,10 @@ class HistoryRebuilder(HistoryReader, Protocol):
         A final one is not replaced by an open one. An open one that ends at `since` (unix milliseconds) or later and
         is not among those given makes room for what the other generation will say of it. Return once all is durable.
         Raises StoreUnavailable or ReadingRejected.
+        """
+
+    async def take_over_deliveries(self, deliveries: Sequence[Delivery]) -> None:
+        """Put hours of another generation in the place of what is held, but no open one in that of a final one.
+
+        Return once all is durable. Raises StoreUnavailable or ReadingRejected.
         """

@@ -7,7 +7,7 @@
 set -euo pipefail
 : "${PREFIX:=shelly.}" "${REPLICATION:=1}" "${CLIENT:=}" "${ADMIN_PASSWORD_FILE:=}"
 list=$(cat "$(dirname "$0")/topics.list")
-[ -z "${GENERATION:-}" ] || list=$(grep -E '^(raw-frames|dead-letters)\.' <<<"$list")
+[ -z "${GENERATION:-}" ] || list=$(grep -E '^(raw-frames|sensors|dead-letters)\.' <<<"$list")
 
 if [ -n "$ADMIN_PASSWORD_FILE" ]; then
     RPK_PASS=$(cat "$ADMIN_PASSWORD_FILE")

@@ -7,7 +7,7 @@ from schemas.frame import Headers
 
 _PREFIX = "dead-letter-"
 _LONGEST_TIME = 15  # digits
-_STAGES = {"decode", "track", "history", "aggregates"}  # what every generation has of its own
+_STAGES = {"decode", "track", "history", "aggregates", "deliveries"}  # what every generation has of its own
 DETAIL = 500  # characters of it are kept
 
 

@@ -51,6 +51,13 @@ class Refused(msgspec.Struct, frozen=True, array_like=True):
     times: int
 
 
+class Delivered(msgspec.Struct, frozen=True, array_like=True):
+    """Packets of a sensor since the pipeline first heard it: sent, by their ids, and of them heard."""
+
+    expected: int
+    heard: int
+
+
 class Latest(msgspec.Struct, frozen=True, omit_defaults=True):
     """The newest of a sensor by measured time. Apply only if `revision` is higher than what is held.
 
@@ -70,3 +77,4 @@ class Latest(msgspec.Struct, frozen=True, omit_defaults=True):
     flags: tuple[str, ...] = ()
     receptions: dict[str, Reception] = {}
     refused: Refused | None = None
+    delivered: Delivered | None = None

@@ -55,8 +55,10 @@ LATEST = Topic("latest.v1", "sensor", "Latest (revision)", "compact", None)
 AGGREGATES = Topic(
     "aggregates.v1", "sensor, quantity, index, width, start", "Aggregate (revision, final)", "compact,delete", 7 * DAY
 )
+DELIVERIES = Topic("deliveries.v1", "sensor, hour", "Delivery (revision, final)", "compact,delete", 7 * DAY)
 FRESHNESS = Topic("freshness.v1", "sensor", "Transition with cause", "delete", 30 * DAY)
 GATEWAYS = Topic("gateways.v1", "gateway", "GatewayState (revision)", "compact", None)
+SENSORS = Topic("sensors.v1", "sensor", "Entry of the registry (revision)", "compact", None, 1, 1, derived=False)
 CLOCK = Topic("clock.v1", "advertisements partition", "Clock: how far track has come", "compact", None, 1, 1)
 DEAD_LETTERS = Topic("dead-letters.v1", "original key", "original bytes", "delete", 90 * DAY, 4, 1, derived=False)
 
@@ -71,9 +73,11 @@ TOPICS = (
     READINGS,
     LATEST,
     AGGREGATES,
+    DELIVERIES,
     FRESHNESS,
     GATEWAYS,
     CLOCK,
+    SENSORS,
     DEAD_LETTERS,
     DECODE_CHANGELOG,
     TRACK_CHANGELOG,

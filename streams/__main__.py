@@ -8,6 +8,7 @@ import faust
 from aiokafka.errors import KafkaError
 
 from runtime.process import exit_codes, listen, start
+from runtime.registry import SensorRegistry, open_registry
 from runtime.settings import SettingsError
 from streams.app import make_app
 from streams.places import Places, TopicsMissing, find_places
@@ -31,6 +32,13 @@ async def wait_for_places(settings: StreamsSettings) -> Places:
         await asyncio.sleep(RETRY_SECONDS)
 
 
+async def prepare(settings: StreamsSettings, registry: SensorRegistry) -> Places:
+    """Where the topics are; then the registry was read too, so that no reading is made without it."""
+    places = await wait_for_places(settings)
+    await registry.until_loaded()
+    return places
+
+
 def worker() -> faust.Worker:
     """The worker, ready to run. Raises SettingsError."""
     if sys.argv[1:] not in ([], ["worker"]):
@@ -38,7 +46,8 @@ def worker() -> faust.Worker:
     settings = start(StreamsSettings, name="worker", kafka=True)
     # whether the health page will have its port: Faust would bury that in a traceback
     listen(settings, settings.port, "worker cannot listen").close()
-    app = make_app(settings, asyncio.run(wait_for_places(settings)))
+    registry = open_registry(settings)
+    app = make_app(settings, asyncio.run(prepare(settings, registry)), registry)
     made = faust.Worker(app, loglevel="INFO", override_logging=False, redirect_stdouts=False, quiet=True)
     made.spinner = None  # it draws on stdout, terminal or not
     return made

@@ -13,9 +13,8 @@ import faust
 
 from runtime.health import health_page
 from runtime.kafka_login import kafka_login
-from runtime.sensors_file import SensorsFile, open_sensors
+from runtime.registry import SensorRegistry
 from schemas.frame import received_at
-from schemas.registry import Registry
 from schemas.topics import ADVERTISEMENTS, DECODE_CHANGELOG, RAW_FRAMES, TRACK_CHANGELOG, Topic, worker_group
 from streams import metrics
 from streams.decode import DecodeStage
@@ -31,8 +30,8 @@ log = logging.getLogger("streams")
 REPORT_SECONDS = 5.0
 
 
-def make_app(settings: StreamsSettings, places: Places) -> EngineApp:
-    """The worker's Faust app. Agents only route; a stage's fold does the work."""
+def make_app(settings: StreamsSettings, places: Places, registry: SensorRegistry) -> EngineApp:
+    """The worker's Faust app. Agents only route; a stage's fold does the work. `registry` was read already."""
     install()
     # states are long-lived and free of cycles: the default thresholds scan them all the time
     gc.set_threshold(100_000, 50, 50)
@@ -42,7 +41,7 @@ def make_app(settings: StreamsSettings, places: Places) -> EngineApp:
     raw_frames, advertisements = places.name(RAW_FRAMES), places.name(ADVERTISEMENTS)
     BatchConsumer.aligned_topics[raw_frames] = lambda record: received_at(record.headers)
     decode = _stage(app, "decode", places, RAW_FRAMES, DECODE_CHANGELOG, decode_stage.fold)
-    track_stage = TrackStage(places, current_registry(open_sensors(settings)))
+    track_stage = TrackStage(places, registry.current)
     track = _stage(app, "track", places, ADVERTISEMENTS, TRACK_CHANGELOG, track_stage.fold)
 
     def raw_tail_lost(partition: int, expected: int, offset: int) -> None:
@@ -66,6 +65,7 @@ def make_app(settings: StreamsSettings, places: Places) -> EngineApp:
         lambda partition: decode_stage.mark(decode.table.data.states(partition)),
     )
     app.watch_tail(advertisements, advertisements_tail_lost)
+    app.from_start(registry.run)
     _serve(app, settings, {"decode": decode, "track": track})
     return app
 
@@ -78,18 +78,6 @@ def bind_keys(file: KeyFile) -> Callable[[], Mapping[str, bytes]]:
         if error:
             log.warning("keys stay as they were: %s", error)
         return file.keys
-
-    return current
-
-
-def current_registry(file: SensorsFile) -> Callable[[], Registry]:
-    """The registry as it is now, read again when the file changed."""
-
-    def current() -> Registry:
-        error = file.refresh()
-        if error:
-            log.warning("registry stays as it was: %s", error)
-        return file.registry
 
     return current
 

@@ -1,4 +1,7 @@
-"""One advertisement into one sensor's state: fence, copies, counters, unique time, newest values. Pure: no clock."""
+"""One advertisement into one sensor's state: fence, copies, counters, unique time, newest values, deliveries.
+
+Pure: no clock.
+"""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -6,17 +9,20 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from schemas.advertisement import Advertisement, CounterReset, Refusal
+from schemas.delivery import Delivery
 from schemas.freshness import INTERVAL_MS
-from schemas.reading import Latest, LatestValue, Reading, Reception, Refused
+from schemas.reading import Delivered, Latest, LatestValue, Reading, Reception, Refused
+from streams import ledger
 from streams.counters import COUNTER_RESET, judge
 from streams.deduplicate import NATIVE, came_at, find_packet, forgotten, packet_id_of
 from streams.freshness import hear
-from streams.packets import Packet
+from streams.packets import MEMORY_PACKETS, Packet
 from streams.plausible import IMPLAUSIBLE
-from streams.sensor_state import Newest, SensorState
-from streams.windows import LATE_FOR_WINDOWS, keep, note, takes
+from streams.sensor_state import Newest, Remembered, SensorState, gateway_mark
+from streams.windows import LATE_FOR_WINDOWS, LATENESS_MS, keep, note, takes
 
 MAX_RECEPTIONS = 32
+_PARTS = 8
 # What was refused is shown for a day while the sensor goes on encrypting, else until it encrypts again.
 REFUSED_MS = 86_400_000
 _MAX_REFUSED = 1_000_000
@@ -27,10 +33,11 @@ Outcome = Literal["accept", "drop", "merge", "drop_replay"]
 
 
 class Folded(NamedTuple):
-    """What became of an advertisement; the reading if it was accepted."""
+    """What became of an advertisement; the reading if it was accepted, and the hours whose account that closes."""
 
     reading: Reading | None
     outcome: Outcome
+    hours: Sequence[ledger.Hour] = ()
 
 
 def is_folded(state: SensorState, record: Advertisement | CounterReset | Refusal) -> bool:
@@ -61,6 +68,7 @@ def fold(
         if packets.heard_by[row] & gateway:
             return Folded(None, "drop")
         packets.heard_by[row] |= gateway
+        ledger.hear_again(state.ledger, Remembered(state)[row], gateway_mark(advertisement.gateway))
         return Folded(None, "merge")
     flags = advertisement.flags
     if advertisement.encrypted:
@@ -89,14 +97,11 @@ def fold(
         advertisement.format == NATIVE,
     )
     packets.append(packet, came_at(advertisement, watermark), gateway, left_out)
-    count = forgotten(packets, watermark)
-    if count:
-        keep(state.windows, packets, count)
-        packets.forget(count)
+    hours = _forget(state, watermark, interval_ms)
     state.readings += 1
     _update_newest(state, reading)
     _end_refused(state, advertisement)
-    return Folded(reading, "accept")
+    return Folded(reading, "accept", hours)
 
 
 def forget_counter(state: SensorState, reset: CounterReset) -> None:
@@ -145,6 +150,7 @@ def latest_of(sensor: str, state: SensorState) -> Latest:
         flags=newest.flags,
         receptions=state.receptions,
         refused=state.refused,
+        delivered=Delivered(state.ledger.ever_expected, state.ledger.ever_heard),
     )
 
 
@@ -169,6 +175,30 @@ def _heard(state: SensorState, advertisement: Advertisement, ticked: int, interv
     if advertisement.measured_at >= held.heard_at:
         held.heard_at, held.rssi = advertisement.measured_at, advertisement.rssi
     return list(receptions).index(advertisement.gateway)
+
+
+def _forget(state: SensorState, watermark: int, interval_ms: int) -> list[ledger.Hour]:
+    """After a new packet; what is forgotten for it is in the ledger before. Gives the hours that this closes."""
+    packets, hours = state.packets, list[ledger.Hour]()
+    count = forgotten(packets, watermark)
+    if count:
+        before = Remembered(state, len(packets) - 1)
+        if any(ledger.is_ahead(state.ledger, each) for each in before[:count]):
+            # in parts, or each packet would cost a look at all
+            many = MEMORY_PACKETS // _PARTS if len(packets) - count == MEMORY_PACKETS else count
+            upto = max(watermark - LATENESS_MS, *packets.measured_at[:many])
+            hours = ledger.advance(state.ledger, before, upto, interval_ms)
+    ledger.hear_late(state.ledger, Remembered(state)[-1])
+    if count:
+        keep(state.windows, packets, count)
+        packets.forget(count)
+    return hours
+
+
+def deliveries(sensor: str, state: SensorState, hours: Sequence[ledger.Hour]) -> list[Delivery]:
+    """The records of hours of its ledger, for the deliveries topic, at the state's revision."""
+    names = {gateway_mark(name): name for name in state.receptions}
+    return [ledger.delivery(sensor, hour, names, state.revision) for hour in hours]
 
 
 def _unique_time(taken: Sequence[int], measured_at: int) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from schemas.aggregate import SECOND, Aggregate
+from schemas.delivery import HOUR_MS, Delivery
 from schemas.reading import Reading
 from streams.deduplicate import MEMORY_MS, NATIVE, WINDOW_MS, is_copy
 from streams.packets import Packet
@@ -46,9 +47,10 @@ class Since:
         return min(self._of.values(), default=self._all)
 
 
-def closes_at(aggregate: Aggregate) -> int:
-    """The watermark at which the window is final, unix milliseconds."""
-    return aggregate.start + aggregate.width * SECOND + LATENESS_MS
+def closes_at(one: Aggregate | Delivery) -> int:
+    """The watermark at which the window, or the hour, is told as over, unix milliseconds."""
+    width = HOUR_MS if isinstance(one, Delivery) else one.width * SECOND
+    return one.start + width + LATENESS_MS
 
 
 def unheld(made: Iterable[Reading], held: Sequence[Reading]) -> list[Reading]:

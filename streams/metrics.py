@@ -37,6 +37,8 @@ LATE_READINGS = Counter("bluflow_streams_late_readings_total", "Readings too lat
 COUNTER_RESETS = Counter("bluflow_streams_counter_resets_total", "Encryption counters taken to begin anew")
 # windows published, open ones too
 AGGREGATES = Counter("bluflow_streams_aggregates_total", "Aggregates written")
+# hours of a sensor's account of packets, and such that were not final yet
+DELIVERIES = Counter("bluflow_streams_deliveries_total", "Delivery records written")
 # sensors that fell silent or spoke again
 TRANSITIONS = Counter("bluflow_streams_transitions_total", "Changes of freshness", ["freshness", "cause"])
 # by our own look at the broker's ends, each second

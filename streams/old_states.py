@@ -1,15 +1,14 @@
 """States of versions 1 and 2, and what becomes of them. Pure; the rest of the code knows the newest only."""
 
-from zlib import crc32
-
 import msgspec
 
 from schemas.advertisement import Values
 from schemas.reading import LatestValue, Reception, Refused
 from streams.counters import Counters
 from streams.freshness import Silence
+from streams.ledger import Ledger
 from streams.packets import Packet
-from streams.sensor_state import Newest, SensorState
+from streams.sensor_state import Newest, SensorState, gateway_mark
 from streams.windows import Cell
 
 _Cells = dict[str, list[dict[int, Cell]]]
@@ -46,6 +45,7 @@ class _State(msgspec.Struct, array_like=True):
     silence: Silence = msgspec.field(default_factory=Silence)
     windows: _Windows = msgspec.field(default_factory=_Windows)
     refused: Refused | None = None
+    ledger: Ledger = msgspec.field(default_factory=Ledger)
 
 
 _decode = msgspec.msgpack.Decoder(_State).decode
@@ -65,11 +65,12 @@ def migrate(encoded: bytes | memoryview) -> SensorState:
         counters=old.counters,
         silence=old.silence,
         refused=old.refused,
+        ledger=old.ledger,
     )
     if old.version == 1 and old.last_seen is not None and old.newest is not None:
         # a sensor that fell silent before the change must be called silent after it
         state.silence.hearings[old.newest.gateway] = [old.last_seen]
-    bits = {crc32(name.encode()) & 0xFFFF: 1 << place for place, name in enumerate(old.receptions)}
+    bits = {gateway_mark(name): 1 << place for place, name in enumerate(old.receptions)}
     for each in old.packets:
         packet = Packet(each.packet_id, each.counter, each.measured_at, each.values, each.native)
         heard_by = sum({bits.get(mark, 0) for mark in each.heard_by})

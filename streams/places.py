@@ -7,7 +7,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from runtime.kafka import partition_of
 from runtime.kafka_login import kafka_login
-from schemas.topics import TOPICS, Topic
+from schemas.topics import DERIVED, TOPICS, Topic
 from streams.engine import Output
 
 
@@ -60,7 +60,8 @@ async def find_places(broker: str, prefix: str, generation: str = "") -> Places:
         there = set(await admin.list_topics())
         missing = [name for name in names.values() if name not in there]
         if missing:
-            command = f"generation create {generation}" if generation else "topics --create"
+            own = missing[0] in {topic.full_name(prefix, generation) for topic in DERIVED}
+            command = f"generation create {generation}" if generation and own else "topics --create"
             raise TopicsMissing(f"topic {missing[0]} is not on {broker}; make the topics with: bluflow {command}")
         described = await admin.describe_topics(list(names.values()))
         counts = {topic["topic"]: len(topic["partitions"]) for topic in described}

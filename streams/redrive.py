@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from schemas.dead_letter import DETAIL, Letter
 from schemas.frame import Frame, Headers
-from schemas.topics import AGGREGATES, RAW_FRAMES, READINGS
+from schemas.topics import AGGREGATES, DELIVERIES, RAW_FRAMES, READINGS
 from streams.decode import verdict
 from streams.formats import decode_frame
 
@@ -37,7 +37,7 @@ def redriven(
         topic, why_not, marks = "", "track folds a frame's packets in their order: replay its day instead", []
     else:
         topic, marks = letter.origin.rpartition(":")[0].rpartition(":")[0], []
-        known = topic in {each.full_name(prefix, generation) for each in (READINGS, AGGREGATES)}
+        known = topic in {each.full_name(prefix, generation) for each in (READINGS, AGGREGATES, DELIVERIES)}
         why_not = "" if known else "it names no topic that a sink reads and that nothing else has kept"
     if why_not:
         return why_not

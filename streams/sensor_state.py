@@ -1,12 +1,18 @@
 """What track keeps of one sensor. How it is written: `state_codec.py`."""
 
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import overload
+from zlib import crc32
+
 import msgspec
 
 from schemas.advertisement import TimeSource
 from schemas.reading import LatestValue, Reception, Refused
 from streams.counters import Counters
 from streams.freshness import Silence
-from streams.packets import Packets
+from streams.ledger import Ledger
+from streams.packets import NONE, Packets
 from streams.windows import Windows
 
 
@@ -19,6 +25,20 @@ class Newest(msgspec.Struct, array_like=True):
     rssi: int | None
     packet_id: int | None
     flags: tuple[str, ...]
+
+
+@lru_cache(maxsize=4096)
+def gateway_mark(gateway: str) -> int:
+    """A gateway in two bytes. Two that share one are counted together."""
+    return crc32(gateway.encode()) & 0xFFFF
+
+
+class RememberedPacket(msgspec.Struct):
+    """What the ledger asks of a packet; `heard_by` are the marks of gateways."""
+
+    packet_id: int | None
+    measured_at: int
+    heard_by: list[int]
 
 
 class SensorState(msgspec.Struct):
@@ -36,3 +56,28 @@ class SensorState(msgspec.Struct):
     silence: Silence = msgspec.field(default_factory=Silence)
     windows: Windows = msgspec.field(default_factory=Windows)
     refused: Refused | None = None  # 15 bytes at most
+    ledger: Ledger = msgspec.field(default_factory=Ledger)
+
+
+class Remembered(Sequence[RememberedPacket]):
+    """The packets of a state as the ledger wants them, made when it looks at them; `count`: the first so many."""
+
+    def __init__(self, state: SensorState, count: int | None = None) -> None:
+        self._packets, self._count = state.packets, len(state.packets) if count is None else count
+        self._receptions = state.receptions
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, row: int) -> RememberedPacket: ...
+    @overload
+    def __getitem__(self, row: slice) -> "Sequence[RememberedPacket]": ...
+    def __getitem__(self, row: int | slice) -> "RememberedPacket | Sequence[RememberedPacket]":
+        if isinstance(row, slice):
+            return [self[place] for place in range(*row.indices(self._count))]
+        if not -self._count <= row < self._count:
+            raise IndexError(row)
+        packet_id, heard_by = self._packets.packet_id[row], self._packets.heard_by[row]
+        marks = [gateway_mark(name) for place, name in enumerate(self._receptions) if heard_by >> place & 1]
+        return RememberedPacket(None if packet_id == NONE else packet_id, self._packets.measured_at[row], marks)

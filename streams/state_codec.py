@@ -19,6 +19,7 @@ from streams.columns import read, written
 from streams.counters import Counters
 from streams.freshness import Silence
 from streams.gateway_names import Packed, pack, unpack
+from streams.ledger import Ledger
 from streams.old_states import migrate
 from streams.packets import RHYTHM_MS, Packets
 from streams.properties import NAMES, NUMBERS, STEPS, in_steps
@@ -36,7 +37,7 @@ StoredNewest = tuple[int, int, int | str, int | None, int | None, tuple[str, ...
 
 
 class Stored(msgspec.Struct, array_like=True):
-    """The first thirteen are where version 2 has its fields: a bluflow that knows that one reads what version it is."""
+    """The first fourteen are where version 2 has its fields: a bluflow that knows that one reads what version it is."""
 
     version: int
     _revision: int
@@ -51,6 +52,7 @@ class Stored(msgspec.Struct, array_like=True):
     _silence: list[Any]
     _windows: list[Any]
     refused: Refused | None
+    ledger: Ledger
     gateways: Packed
     receptions: list[int | None]
     newest: StoredNewest | None
@@ -94,6 +96,7 @@ def dump(state: SensorState) -> bytes:
     stored: tuple[object, ...] = (
         *(VERSION, 0, state.fences, (), None, state.last_seen, state.readings, {}, {}, state.counters, (), ()),
         state.refused,
+        state.ledger,
         pack(tuple(state.receptions)),
         [fact for held in state.receptions.values() for fact in (held.rssi, base - held.heard_at, held.copies)],
         None if newest is None else _dump_newest(newest, base, places),
@@ -147,6 +150,7 @@ def _load(stored: Stored, revision: int) -> SensorState:
         silence=Silence(None if word is None else _FRESHNESS[word], base - since, base - since - last, hearings),
         windows=windows,
         refused=stored.refused,
+        ledger=stored.ledger,
     )
 
 

@@ -1,4 +1,4 @@
-"""Stage 2, advertisements -> readings, latest, aggregates, freshness: one state a sensor, folded in log order.
+"""Stage 2, advertisements -> readings, latest, aggregates, freshness, deliveries: one state a sensor, in log order.
 
 All that a batch gives is a function of the records before it in this partition and of the registry, never of where a
 batch ends, so that a redelivery repeats it. Ticks wake the sensors that have something to do; nothing else does.
@@ -6,7 +6,7 @@ batch ends, so that a redelivery repeats it. Ticks wake the sensors that have so
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,16 +17,16 @@ from schemas.codec import decode_advertisement, encode
 from schemas.gateway import Clock
 from schemas.reading import Reading
 from schemas.registry import Registry
-from schemas.topics import AGGREGATES, CLOCK, FRESHNESS, LATEST, RAW_FRAMES, READINGS
-from streams import freshness, metrics, windows
+from schemas.topics import AGGREGATES, CLOCK, DELIVERIES, FRESHNESS, LATEST, RAW_FRAMES, READINGS
+from streams import freshness, ledger, metrics, windows
 from streams.counters import COUNTER_RESET
 from streams.dead_letters import dead_letter
 from streams.engine import States, Work
-from streams.fold import fold, forget_counter, is_folded, latest_of, refuse
+from streams.fold import deliveries, fold, forget_counter, is_folded, latest_of, refuse
 from streams.freshness import JUDGED_AFTER_MS
 from streams.places import Places
 from streams.schedule import Schedule
-from streams.sensor_state import SensorState
+from streams.sensor_state import Remembered, SensorState
 from streams.state_codec import dump, load
 from streams.watermark import KEY, Watermark
 from streams.windows import Published, aggregate_of
@@ -148,7 +148,7 @@ class Batch:
 
     def _advertisement(self, key: bytes, state: SensorState, advertisement: Advertisement, record: Any) -> None:
         ticked, interval = self._watermark.ticked(advertisement.at.partition), self._interval(advertisement.sensor)
-        reading, outcome = fold(state, advertisement, self._now, ticked, interval)
+        reading, outcome, hours = fold(state, advertisement, self._now, ticked, interval)
         if outcome == "drop_replay":
             self._bury(record, "counter_replayed", f"{advertisement.sensor} counter {advertisement.counter}")
             return
@@ -164,6 +164,9 @@ class Batch:
         self._spoke.add(key)
         if reading.flags:
             self._note_flags(reading, record)
+        if hours:
+            self._deliver(key, state, hours)
+        self._schedule.put(key, ledger.next_look(state.ledger, reading.measured_at))
         if self._now >= state.windows.published + windows.PUBLISHED_EVERY_MS:
             self._publish(key, windows.settle(state.windows, state.packets, self._now, state.revision))
             self._schedule.put(key, windows.final_at(reading.measured_at))
@@ -197,20 +200,29 @@ class Batch:
         )
         # readers take only a higher revision: what a tick makes of a sensor is one more
         published = windows.settle(state.windows, state.packets, now, state.revision + 1)
-        if transitions or published:
+        hours = ledger.settle(state.ledger, Remembered(state), now, self._interval(sensor))
+        if transitions or published or hours is not None:
             state.revision += 1
             self._states[key] = self._changed[key] = state
         for transition in transitions:
             metrics.TRANSITIONS.labels(transition.freshness, transition.cause or "").inc()
             self._work.outputs.append(self._places.output(FRESHNESS, key, encode(transition)))
         self._publish(key, published)
+        if hours:
+            self._deliver(key, state, hours)
         self._wake_for(key, again)
         self._schedule.put(key, windows.wake(state.windows))
+        self._schedule.put(key, ledger.wake(state.ledger, Remembered(state)))
 
     def _publish(self, key: bytes, published: list[Published]) -> None:
         """Of one window, only the last of a batch: readers would take the others for nothing."""
         for each in published:
             self._published[key, each.name, each.width, each.number] = each
+
+    def _deliver(self, key: bytes, state: SensorState, hours: Sequence[ledger.Hour]) -> None:
+        for delivery in deliveries(key.decode(), state, hours):
+            metrics.DELIVERIES.inc()
+            self._work.outputs.append(self._places.output(DELIVERIES, delivery.key, encode(delivery), by=key))
 
     def _note_flags(self, reading: Reading, record: Any) -> None:
         if windows.LATE_FOR_WINDOWS in reading.flags:
@@ -238,7 +250,11 @@ class Batch:
             if key != KEY:
                 state = load(value)
                 silent = freshness.wake(state.silence, self._interval(key.decode()))
-                times = (windows.wake(state.windows), None if silent is None else silent + JUDGED_AFTER_MS)
+                times = (
+                    windows.wake(state.windows),
+                    ledger.wake(state.ledger, Remembered(state)),
+                    None if silent is None else silent + JUDGED_AFTER_MS,
+                )
                 entries += [(time, key) for time in times if time is not None]
         return Schedule(entries, self._registry)
 

@@ -16,6 +16,7 @@ from history.sqlite import SqliteHistory
 from runtime.snapshot import snapshot
 from schemas.aggregate import WIDTHS, Aggregate
 from schemas.codec import decode_reading
+from schemas.delivery import Delivery
 from schemas.reading import Reading
 from schemas.registry import Registry
 from schemas.topics import RAW_FRAMES, READINGS
@@ -107,13 +108,15 @@ class Stack:
         topic = READINGS.full_name(self.prefix, generation)
         return [decode_reading(record.value) async for record in snapshot(self.broker, topic)]
 
-    async def held(self) -> tuple[list[Reading], list[Aggregate]]:
+    async def held(self) -> tuple[list[Reading], list[Aggregate], list[Delivery]]:
         """What the history holds."""
         history = SqliteHistory(self.folder / "history.sqlite")
         try:
             readings = [each for sensor in SENSORS async for each in history.readings(sensor, 0, 2**62)]
             spans = [(sensor, width) for sensor in SENSORS for width in WIDTHS]
-            return readings, [each for span in spans async for each in history.aggregates(*span, 0, 2**62)]
+            windows = [each for span in spans async for each in history.aggregates(*span, 0, 2**62)]
+            hours = [each for sensor in SENSORS for each in await history.deliveries(sensor, 0, 2**62)]
+            return readings, windows, hours
         finally:
             await history.close()
 
@@ -126,32 +129,36 @@ class Stack:
             await asyncio.sleep(0.05)
 
 
-Facts = tuple[list[tuple[Any, ...]], dict[bytes, tuple[Any, ...]]]
+Facts = tuple[list[tuple[Any, ...]], dict[bytes, tuple[Any, ...]], dict[bytes, tuple[Any, ...]]]
 
 
-def facts_of(readings: list[Reading], windows: list[Aggregate]) -> Facts:
-    """Packets and closed windows, without what is another copy's where gateways raced: milliseconds."""
+def facts_of(readings: list[Reading], windows: list[Aggregate], hours: list[Delivery]) -> Facts:
+    """Packets, closed windows and hours of deliveries; not what is of a race of gateways, the milliseconds."""
     packets = [
         (each.sensor, each.measured_at // 1000, each.packet_id, sorted(each.values.items())) for each in readings
     ]
     closed = [each for each in windows if each.final]
-    return sorted(packets), {
-        each.key: (each.count, each.min, each.max, each.mean, each.first, each.last) for each in closed
-    }
+    return (
+        sorted(packets),
+        {each.key: (each.count, each.min, each.max, each.mean, each.first, each.last) for each in closed},
+        {each.key: (each.expected, each.heard, each.by_gateway) for each in hours if each.final},
+    )
 
 
 def expected_of(records: list[Placed]) -> Facts:
     """What one fold in this process makes of them."""
-    readings, windows = list[Reading](), dict[bytes, Aggregate]()
+    readings, windows, hours = list[Reading](), dict[bytes, Aggregate](), dict[bytes, Delivery]()
 
-    def emit(made: Reading | Aggregate) -> None:
+    def emit(made: Reading | Aggregate | Delivery) -> None:
         if isinstance(made, Reading):
             readings.append(made)
-        else:
+        elif isinstance(made, Aggregate):
             windows[made.key] = made
+        else:
+            hours[made.key] = made
 
     fold = Fold(emit, partitions=4, keys={}, registry=Registry())
     for each in records:
         fold.take(each)
     fold.finish()
-    return facts_of(readings, list(windows.values()))
+    return facts_of(readings, list(windows.values()), list(hours.values()))

@@ -106,9 +106,10 @@ def test_every_option_shape_and_key_of_the_simulator_stands_in_its_document() ->
     from shelly.world.message import Why
 
     text = (ROOT / "docs" / "simulate.md").read_text()
-    command = typer.main.get_group(app).commands["simulate"]
-    options = {name for option in command.params for name in option.opts if name.startswith("--")}
-    assert set(re.findall(r"--[a-z][a-z-]+", text)) == options - {"--help"} | {"--mqtt"}
+    commands = typer.main.get_group(app).commands
+    params = [*commands["simulate"].params, *commands["truth"].params]
+    options = {name for option in params for name in option.opts if name.startswith("--")}
+    assert set(re.findall(r"--[a-z][a-z-]+", text)) == options - {"--help"}
     example = text.partition("```yaml")[2].partition("```")[0]
     assert scenario_file.parse_scenario(example, "docs/simulate.md", "cellar").events
     keys = {*scenario_file.SCENARIO, *scenario_file.GATEWAY, *scenario_file.SENSOR, *scenario_file.EVENT}

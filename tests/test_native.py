@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cli.child import spawn
+from shelly.world.gateway import gateway_name
 from shelly.world.scenario import house
 from shelly.world.world import addresses
 from tests.polling import until
@@ -50,5 +51,5 @@ def test_native_sensors_come_to_the_api_with_all_their_values(stack: Stack, gate
         return set(sensor["values"]) == {"battery", "humidity", "temperature"}
 
     until(lambda: all(map(complete, sensors(stack).values())), 20, "every quantity of every sensor")
-    assert {each["gateway"] for each in sensors(stack).values()} == {"shellypro2-a8032abe54d0"}
+    assert {each["gateway"] for each in sensors(stack).values()} == {gateway_name(0, SCENARIO.seed)}
     assert all(each["packet_id"] is not None and each["rssi"] is not None for each in sensors(stack).values())

@@ -2,11 +2,14 @@
 
 from api.responses.contract import Health
 from api.responses.data import AggregateData, Row, SensorData, Summary, WindowRow
+from api.responses.delivery import DeliveryCounts, DeliveryHour, SensorDelivery
 from api.responses.gateway import Gateway, Gateways, ScriptHeartbeat
 from api.responses.sensor import Limits, Reception, Receptions, Refused, Sensor, SensorDetail, Sensors, Value
 
 __all__ = [
     "AggregateData",
+    "DeliveryCounts",
+    "DeliveryHour",
     "Gateway",
     "Gateways",
     "Health",
@@ -18,6 +21,7 @@ __all__ = [
     "ScriptHeartbeat",
     "Sensor",
     "SensorData",
+    "SensorDelivery",
     "SensorDetail",
     "Sensors",
     "Summary",

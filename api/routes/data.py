@@ -8,11 +8,11 @@ from fastapi import APIRouter, Header, Query
 from api.formats import Export, Format, Writing, negotiate, write, writing
 from api.problems import ProblemRaised, described
 from api.responses import AggregateData, SensorData
-from api.routes.parameters import From, SensorId, To
+from api.routes.parameters import From, SensorId, To, span
 from api.routes.sensors import known
 from api.services import Use
 from api.steps import WIDTHS, Step, fitting_step, source_of
-from api.times import DAY, HOUR, rfc3339
+from api.times import HOUR, rfc3339
 from api.views.readings import READING_COLUMNS, reading_csv, reading_json
 from api.views.windows import WINDOW_COLUMNS, window_csv, window_json, windows
 from schemas.aggregate import window_start
@@ -76,7 +76,7 @@ async def get_data(
     if chosen is None:
         raise ProblemRaised(406, "there is application/json, text/csv and application/x-ndjson")
     now = services.now()
-    start, end = _range(start, end, now)
+    start, end = span(start, end, now)
     exact: Step = fitting_step(start, end) if step == "auto" else step
     if exact != "raw":
         start = window_start(start, WIDTHS[exact])
@@ -109,15 +109,3 @@ async def get_data(
         name = f"{sensor_id.replace(':', '')}-{facts['from'][:10]}{'' if exact == 'raw' else f'-{exact}'}.{chosen}"
         headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return Export(write(how, first, rows), headers=headers, media_type=how.media_type)
-
-
-def _range(start: int | None, end: int | None, now: int) -> tuple[int, int]:
-    """The range with its defaults. Raises the problem 422 for one that holds nothing."""
-    if end is None:
-        if start is not None and start >= now:
-            raise ProblemRaised(422, "from lies in the future, and `to` is now if left out", parameter="from")
-        end = now
-    start = end - DAY if start is None else start
-    if start >= end:
-        raise ProblemRaised(422, "from is not before to", parameter="from")
-    return start, end

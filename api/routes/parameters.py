@@ -7,7 +7,7 @@ from fastapi import Path, Query, Request
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from api.problems import BadParameter, ProblemRaised
-from api.times import parse_instant
+from api.times import DAY, parse_instant
 from schemas.address import normalise_mac
 
 SensorId = Annotated[
@@ -32,6 +32,18 @@ To = Annotated[
     _Instant | None,
     Query(alias="to", description=f"exclusive: {_HOW}; now if left out", examples=["2026-03-01T12:00:00Z"]),
 ]
+
+
+def span(start: int | None, end: int | None, now: int) -> tuple[int, int]:
+    """From and to with their defaults, unix milliseconds. Raises the problem 422 for what holds nothing."""
+    if end is None:
+        if start is not None and start >= now:
+            raise ProblemRaised(422, "from lies in the future, and `to` is now if left out", parameter="from")
+        end = now
+    start = end - DAY if start is None else start
+    if start >= end:
+        raise ProblemRaised(422, "from is not before to", parameter="from")
+    return start, end
 
 
 def only_known(request: Request) -> None:

@@ -15,6 +15,7 @@ import faust
 from benchmarks.engine.backlog import PARTITIONS
 from benchmarks.engine.job import Job, job
 from benchmarks.meter import Meter
+from runtime.registry import open_registry
 from schemas.topics import ADVERTISEMENTS, READINGS, TOPICS, Topic
 from streams.app import make_app
 from streams.engine import BatchConsumer, States, Work
@@ -70,7 +71,7 @@ def main() -> None:
     os.environ.clear()  # no setting of ours from outside
     settings = StreamsSettings(broker=todo.broker, topic_prefix=todo.prefix, data=data, port=find_free_port())
     watch(Meter(), there, todo)
-    app = make_app(settings, there)
+    app = make_app(settings, there, open_registry(settings))
     asyncio.set_event_loop_policy(None)
     worker = faust.Worker(app, loglevel="WARN", override_logging=False, redirect_stdouts=False, quiet=True)
     worker.spinner = None

@@ -18,9 +18,10 @@ FIRST_PREFIX = 0xA8032ABE54D0
 SHAPES = (*SCRIPTS, *WAYS)
 
 
-def gateway_name(index: int) -> str:
-    """Device id and topic prefix alike, as on a gateway that nobody renamed."""
-    return f"shellypro2-{FIRST_PREFIX + index:012x}"
+def gateway_name(index: int, seed: int = 1) -> str:
+    """Device id and topic prefix alike, as on a gateway that nobody renamed. Worlds of other seeds have others: what
+    was learned of one, such as its components, does not hold for the next."""
+    return f"shellypro2-{FIRST_PREFIX + ((seed - 1) % 65536 << 16) + index:012x}"
 
 
 class Gateway:
@@ -30,7 +31,7 @@ class Gateway:
         self, index: int, plan: GatewayPlan, place: Place, seed: int, start: int, paired: dict[str, Iterable[str]]
     ) -> None:
         self.index, self.plan, self.place = index, plan, place
-        self.name = gateway_name(index)
+        self.name = gateway_name(index, seed)
         self.clock = Clock(start, plan.ahead, plan.drift)
         self.components = Components(self.name, plan.shape, self.clock, paired) if plan.shape in WAYS else None
         self.running = self.online = True

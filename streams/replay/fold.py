@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 from history.archive import Placed
 from schemas.advertisement import Coordinate, Tick
 from schemas.aggregate import Aggregate
-from schemas.codec import decode_aggregate, decode_reading, encode
+from schemas.codec import decode_aggregate, decode_delivery, decode_reading, encode
 from schemas.dead_letter import dead_letter_facts
+from schemas.delivery import Delivery
 from schemas.frame import Headers
 from schemas.reading import Reading
 from schemas.registry import Registry
-from schemas.topics import ADVERTISEMENTS, AGGREGATES, DEAD_LETTERS, RAW_FRAMES, READINGS, TOPICS
+from schemas.topics import ADVERTISEMENTS, AGGREGATES, DEAD_LETTERS, DELIVERIES, RAW_FRAMES, READINGS, TOPICS
 from streams.decode import DecodeStage
 from streams.engine import Output, States
 from streams.log_position import MOST_EPOCHS
@@ -46,7 +47,7 @@ class Fold:
 
     def __init__(
         self,
-        emit: Callable[[Reading | Aggregate], None],
+        emit: Callable[[Reading | Aggregate | Delivery], None],
         *,
         partitions: int,
         away: Callable[[int], Iterable[int]] = lambda time: (),
@@ -105,6 +106,8 @@ class Fold:
                 self._emit(decode_reading(output.value or b""))
             elif output.topic == AGGREGATES.name:
                 self._emit(decode_aggregate(output.value or b""))
+            elif output.topic == DELIVERIES.name:
+                self._emit(decode_delivery(output.value or b""))
             else:
                 self._bury(output)
 

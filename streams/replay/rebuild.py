@@ -4,14 +4,16 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from history.store import DAY_MS, HistoryRebuilder, RebuiltDay
-from schemas.aggregate import SECOND, Aggregate
+from schemas.aggregate import DAY, Aggregate
 from schemas.codec import encode
+from schemas.delivery import Delivery
 from schemas.registry import Registry
+from streams.handover import closes_at
 from streams.replay.coverage import Coverage
 from streams.replay.days import Days
 from streams.replay.fold import Fold
@@ -20,6 +22,8 @@ from streams.replay.staging import SensorAndDay, Staging
 from streams.windows import LATENESS_MS
 
 _TELL_EVERY = 500  # records
+
+_Window = TypeVar("_Window", Aggregate, Delivery)
 
 
 class Read(NamedTuple):
@@ -103,17 +107,17 @@ def _rebuilt(staging: Staging, read: Read, each: SensorAndDay) -> RebuiltDay:
         [_revised(aggregate) for aggregate in staging.aggregates_of(*each)],
         read.coverage.has_read,
         read.watermark - LATENESS_MS,
+        [_revised(delivery) for delivery in staging.deliveries_of(*each)],
     )
 
 
-def _revised(aggregate: Aggregate) -> Aggregate:
+def _revised(window: _Window) -> _Window:
     """With a revision that does not tell where the rebuild began.
 
     A state's revision begins at the clock and grows by the record, so it stays behind the clock: a final window's
     stands above all that the live worker said of it, and an open one's below.
     """
-    revision = aggregate.start + aggregate.width * SECOND + LATENESS_MS if aggregate.final else 1
-    return msgspec.structs.replace(aggregate, revision=revision)
+    return msgspec.structs.replace(window, revision=closes_at(window) if window.final else 1)
 
 
 async def _judge(rebuilt: RebuiltDay, read: Read, history: HistoryRebuilder) -> tuple[str | None, int]:
@@ -136,13 +140,13 @@ async def _judge(rebuilt: RebuiltDay, read: Read, history: HistoryRebuilder) -> 
 
 
 async def _has_aggregates(rebuilt: RebuiltDay, history: HistoryRebuilder) -> bool:
-    async for _ in history.aggregates(rebuilt.sensor, DAY_MS // SECOND, rebuilt.start, rebuilt.end):
+    async for _ in history.aggregates(rebuilt.sensor, DAY, rebuilt.start, rebuilt.end):
         return True
     return False
 
 
 def _digest(rebuilt: RebuiltDay) -> str:
     digest = blake2b(digest_size=16)
-    for record in (*rebuilt.readings, *rebuilt.aggregates):
+    for record in (*rebuilt.readings, *rebuilt.aggregates, *rebuilt.deliveries):
         digest.update(encode(record) + b"\n")
     return digest.hexdigest()

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from history.store import StoreUnavailable
 from schemas.advertisement import Coordinate
 from schemas.aggregate import Aggregate
-from schemas.codec import decode_aggregate, decode_reading, encode
+from schemas.codec import decode_aggregate, decode_delivery, decode_reading, encode
+from schemas.delivery import Delivery
 from schemas.reading import Reading
 from streams.replay.days import Days, day_of
 
@@ -22,12 +23,16 @@ _TABLES = """
         sensor TEXT, day INTEGER, width INTEGER, start INTEGER, quantity TEXT, instance INTEGER, record BLOB,
         PRIMARY KEY (sensor, day, width, start, quantity, instance)
     ) WITHOUT ROWID;
+    CREATE TABLE delivery (
+        sensor TEXT, day INTEGER, start INTEGER, record BLOB, PRIMARY KEY (sensor, day, start)
+    ) WITHOUT ROWID;
 """
 _READING = """
     INSERT INTO reading VALUES (?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET rank = excluded.rank, record = excluded.record WHERE excluded.rank >= rank
 """
 _AGGREGATE = "INSERT OR REPLACE INTO aggregate VALUES (?, ?, ?, ?, ?, ?, ?)"
+_DELIVERY = "INSERT OR REPLACE INTO delivery VALUES (?, ?, ?, ?)"
 _DAYS = "SELECT sensor, day FROM reading UNION SELECT sensor, day FROM aggregate ORDER BY day, sensor"
 
 
@@ -41,8 +46,8 @@ class SensorAndDay(NamedTuple):
 class Staging:
     """Holds what falls on `days`. The file has no name from its making on, so that nothing is left of it after a kill.
 
-    Of two readings with one identity the higher raw coordinate is kept, of an aggregate the last. Each method raises
-    StoreUnavailable if the disk is full.
+    Of two readings with one identity the higher raw coordinate is kept, of an aggregate or a delivery the last. Each
+    method raises StoreUnavailable if the disk is full.
     """
 
     def __init__(self, folder: Path, days: Days) -> None:
@@ -59,12 +64,17 @@ class Staging:
             raise StoreUnavailable(f"no temporary file in {folder}: {error}") from error
         self.readings = 0
 
-    def put(self, record: Reading | Aggregate) -> None:
+    def put(self, record: Reading | Aggregate | Delivery) -> None:
         """Keep a record, if it falls on one of the days."""
         try:
             if isinstance(record, Reading):
                 self._put_reading(record)
-            elif record.start in self._days:
+            elif record.start not in self._days:
+                return
+            elif isinstance(record, Delivery):
+                d = record
+                self._connection.execute(_DELIVERY, (d.sensor, day_of(d.start), d.start, encode(d)))
+            else:
                 a = record
                 row = (a.sensor, day_of(a.start), a.width, a.start, a.quantity, a.index, encode(a))
                 self._connection.execute(_AGGREGATE, row)
@@ -83,6 +93,10 @@ class Staging:
         """By width, start, quantity and index."""
         found = self._records("aggregate", "width, start, quantity, instance", sensor, day)
         return [decode_aggregate(record) for record in found]
+
+    def deliveries_of(self, sensor: str, day: int) -> list[Delivery]:
+        """By start."""
+        return [decode_delivery(record) for record in self._records("delivery", "start", sensor, day)]
 
     def close(self) -> None:
         """The file is gone with it."""

@@ -1,4 +1,4 @@
-"""The sinks: readings, aggregates -> history, raw frames -> archive.
+"""The sinks: readings, aggregates, deliveries -> history, raw frames -> archive.
 
 Plain consumers, no Faust; each with a group of its own.
 """

@@ -10,36 +10,30 @@ from history.archive import Archive
 from history.open import open_writer
 from history.store import StoreMisconfigured
 from runtime.health import health_page
-from runtime.sensors_file import open_sensors
+from runtime.registry import SensorRegistry, open_registry
+from runtime.registry_copy import keep_copy
 from runtime.settings import SettingsError
-from schemas.registry import Registry
 from streams.sinks.aggregates import AggregatesTarget
 from streams.sinks.archive import ArchiveTarget
-from streams.sinks.condition import log
+from streams.sinks.deliveries import DeliveriesTarget
 from streams.sinks.history import HistoryTarget
 from streams.sinks.settings import SinkSettings
 from streams.sinks.sink import Sink
 
 
-def sinks(settings: SinkSettings) -> list[Sink[Any]]:
+def sinks(settings: SinkSettings, registry: SensorRegistry) -> list[Sink[Any]]:
     """Each has a group and a connection of its own, so that one's outage is not the other's.
 
-    Raises SettingsError for a sensors file or a store's setting that cannot be used.
+    Raises SettingsError for a store's setting that cannot be used.
     """
-    sensors = open_sensors(settings)
-
-    def registry() -> Registry:
-        if wrong := sensors.refresh():
-            log.warning("%s; what was read before stays in use", wrong)
-        return sensors.registry
-
     try:
-        history = HistoryTarget(open_writer(settings, registry))
-        aggregates = AggregatesTarget(open_writer(settings, registry))
+        history = HistoryTarget(open_writer(settings, registry.current))
+        aggregates = AggregatesTarget(open_writer(settings, registry.current))
+        deliveries = DeliveriesTarget(open_writer(settings, registry.current))
     except StoreMisconfigured as error:
         raise SettingsError(str(error)) from None
     archive = ArchiveTarget(Archive(settings.data / "archive.sqlite"), keep_days=settings.archive_days)
-    return [Sink(history, settings), Sink(aggregates, settings), Sink(archive, settings)]
+    return [Sink(history, settings), Sink(aggregates, settings), Sink(deliveries, settings), Sink(archive, settings)]
 
 
 async def app(settings: SinkSettings, stop: asyncio.Event) -> None:
@@ -48,16 +42,21 @@ async def app(settings: SinkSettings, stop: asyncio.Event) -> None:
     if settings.log_level != "DEBUG":
         # aiokafka reports a missing broker at every try; the sinks say it once.
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    running = sinks(settings)
+    registry = open_registry(settings)
+    registry.on_told = keep_copy(settings.data)
+    running = sinks(settings, registry)
 
     def ready() -> str | None:
-        return "; ".join(sink.problem for sink in running if sink.problem) or None
+        problems = (registry.problem, *(sink.problem for sink in running))
+        return "; ".join(problem for problem in problems if problem) or None
 
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(health_page(settings.host, settings.port, ready=ready))
         group = await stack.enter_async_context(asyncio.TaskGroup())
-        for sink in running:
-            group.create_task(sink.run(stop))
+        following = group.create_task(registry.run())
+        await registry.loaded_or(stop)  # no reading is placed before it is known where
+        await asyncio.wait([group.create_task(sink.run(stop)) for sink in running])
+        following.cancel()
 
 
 def check_folder(folder: Path) -> None:

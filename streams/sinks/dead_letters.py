@@ -1,14 +1,12 @@
 """Records that can never be stored -> dead-letters, their bytes untouched, with an acknowledged delivery."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from aiokafka import AIOKafkaProducer, ConsumerRecord
-from aiokafka.errors import ProducerClosed
+from aiokafka import ConsumerRecord
 
-from runtime.kafka_login import kafka_login
+from runtime.short_producer import short_producer
 from schemas.dead_letter import dead_letter_headers
 
 SECONDS = 30.0  # for the delivery of one batch's dead letters
@@ -28,7 +26,7 @@ async def deliver(broker: str, topic: str, stage: str, letters: Sequence[DeadLet
 
     Dead letters are rare: a producer is made for them when they come, rather than kept and minded.
     """
-    async with asyncio.timeout(SECONDS), _producer(broker) as producer:
+    async with asyncio.timeout(SECONDS), short_producer(broker, max_request_size=_LARGEST) as producer:
         futures = [
             await producer.send(
                 topic,
@@ -52,29 +50,3 @@ async def deliver(broker: str, topic: str, stage: str, letters: Sequence[DeadLet
 def _value(record: ConsumerRecord) -> bytes | None:
     """Untouched, unless there is no key either: the client sends no record that has neither."""
     return b"" if record.key is None and record.value is None else record.value
-
-
-@contextlib.asynccontextmanager
-async def _producer(broker: str) -> AsyncIterator[Any]:
-    producer = AIOKafkaProducer(
-        bootstrap_servers=broker,
-        acks="all",
-        enable_idempotence=True,
-        max_request_size=_LARGEST,
-        linger_ms=5,
-        **kafka_login(),
-    )
-    try:
-        await producer.start()
-        yield producer
-    except BaseException:
-        # Its own stop() would flush, that is wait for ever for a broker that is away. What it still holds is sent
-        # again with the whole batch. aiokafka has no public way; its version is pinned.
-        sender = producer._sender.sender_task
-        while sender is not None and not sender.done():
-            sender.cancel()  # once to stop its loop, again to stop its wait for requests in flight
-            await asyncio.wait({sender}, timeout=1.0)
-        producer._message_accumulator.fail_all(ProducerClosed())
-        raise
-    finally:
-        await producer.stop()

@@ -1,4 +1,4 @@
-"""Everything the sinks count; the label `sink` is history, aggregates or archive."""
+"""Everything the sinks count; the label `sink` is history, aggregates, deliveries or archive."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

@@ -15,6 +15,7 @@ from api.metrics import Metrics
 from api.services import Services
 from api.settings import ApiSettings
 from history.sqlite import SqliteHistory
+from runtime.registry import SensorRegistry
 from runtime.sensors_file import SensorsFile
 from schemas.gateway import Clock
 from schemas.topics import GATEWAYS, LATEST
@@ -31,8 +32,8 @@ async def until(condition: Callable[[], bool], *, seconds: float = 15.0) -> None
 async def services(tmp_path: Path) -> AsyncIterator[Services]:
     """All loaded and ready, no sensor yet, a real and empty history; clock and stream stand at NOW."""
     settings = ApiSettings(data=tmp_path)
-    sensors_file = SensorsFile(tmp_path / "sensors.yaml", required=False)
-    live = Live(lambda: sensors_file.registry)
+    registry = SensorRegistry(SensorsFile(tmp_path / "sensors.yaml", required=False), "127.0.0.1:1", "sensors")
+    live = Live(lambda: registry.registry)
     live.clock.apply("0", Clock(0, NOW))
     changes = Changes(settings.streams)
     live.sensors.on_change = lambda key: changes.mark("sensor", key)
@@ -46,14 +47,14 @@ async def services(tmp_path: Path) -> AsyncIterator[Services]:
         for partition in (0, 1)
     }
     history = SqliteHistory(tmp_path / "history.sqlite")
-    yield Services(settings, lambda: NOW, live, reader, history, metrics, sensors_file, changes)
+    yield Services(settings, lambda: NOW, live, reader, history, metrics, registry, changes)
     await history.close()
 
 
 def register(services: Services, text: str) -> None:
     """Write the sensors file and read it; `text` stands under `sensors:`."""
-    services.sensors_file.path.write_text("sensors:\n" + text)
-    assert services.sensors_file.refresh() is None
+    services.registry.file.path.write_text("sensors:\n" + text)
+    assert services.registry.refresh() is None
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
 """What the API meets outside, made by hand: states, readings, gateways, a history that can fail."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from history.store import StoreUnavailable
 from schemas.advertisement import Coordinate
 from schemas.aggregate import Aggregate
+from schemas.delivery import Delivery
 from schemas.gateway import GatewayState
 from schemas.reading import Latest, LatestValue, Reading, Reception
 
@@ -111,6 +112,14 @@ class FakeHistory:
         for one in self.windows:
             if one.width == width and start <= one.start < end:
                 yield one
+
+    async def deliveries(self, sensor: str, start: int, end: int) -> Sequence[Delivery]:
+        if self.fails_at is not None:
+            raise StoreUnavailable("the disk is gone")
+        return []
+
+    async def stored(self, sensor: str, start: int, end: int) -> Mapping[int, int]:
+        return {}
 
     async def newest(self) -> Sequence[Reading]:
         if self.failures:

@@ -226,15 +226,15 @@ async def test_the_registry_is_read_again_and_a_bad_one_changes_nothing(
     register(services, f"  {SENSOR}: {{name: Fridge}}\n")
     watch = Watch(services.live, services.changes)
     task = asyncio.create_task(
-        watch_registry(services.sensors_file, services.live, services.changes, watch, services.metrics)
+        watch_registry(services.registry, services.live, services.changes, watch, services.metrics)
     )
     with services.changes.listen() as stream:
-        services.sensors_file.path.write_text("sensors: {x: }\n")
+        services.registry.file.path.write_text("sensors: {x: }\n")
         await until(lambda: failing() == 1)
         assert services.live.registry.entry(SENSOR).name == "Fridge"
         assert "sensors.yaml:1" in caplog.text
         assert stream.take() == []
-        services.sensors_file.path.write_text(f"sensors:\n  {OTHER}: {{name: Freezer}}\n")
+        services.registry.file.path.write_text(f"sensors:\n  {OTHER}: {{name: Freezer}}\n")
         await until(lambda: failing() == 0)
         assert sorted(stream.take()) == [("sensor", OTHER), ("sensor", SENSOR)]
     task.cancel()

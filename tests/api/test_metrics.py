@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.exposition import page
 from api.metrics import Metrics
 from api.services import Services
-from schemas.reading import Reception, Refused
+from schemas.reading import Delivered, Reception, Refused
 from tests.api.conftest import register
 from tests.api.fakes import GATEWAY, MINUTE, NOW, OTHER, SENSOR, FakeHistory, gateway, latest
 from tests.api.test_data import DATA, client_of
@@ -97,6 +97,33 @@ async def test_values_vanish_while_time_passes_and_nothing_else_happens(services
     assert metrics.registry.get_sample_value("shelly_sensor_last_seen", labels) == NOW / 1000
 
 
+async def test_what_is_new_about_a_sensor_is_said_at_the_next_scrape(services: Services) -> None:
+    """Its lines are held from one scrape to the next; a page made afresh is the measure."""
+    clock = NOW
+    metrics = Metrics(services.live, lambda: clock)
+
+    def told() -> str:
+        text, afresh = (page(one.registry).decode() for one in (metrics, Metrics(services.live, lambda: clock)))
+        assert sensors_and_gateways(text) == sensors_and_gateways(afresh)
+        return text
+
+    def sensors_and_gateways(text: str) -> list[str]:
+        return [line for line in text.splitlines() if line.startswith("shelly_")]
+
+    services.live.sensors.apply(SENSOR, latest(seen=NOW))
+    services.live.sensors.apply(OTHER, latest(OTHER, seen=NOW))
+    before = told()
+    services.live.sensors.apply(SENSOR, latest(seen=NOW + 1_000, revision=99))
+    assert shelly(told())["shelly_sensor_last_seen", SENSOR] == (NOW + 1_000) / 1000
+    assert shelly(told())["shelly_sensor_last_seen", OTHER] == shelly(before)["shelly_sensor_last_seen", OTHER]
+    services.live.gateways.apply(GATEWAY, gateway())
+    told()
+    register(services, f"  {SENSOR}:\n    name: Fridge\n")
+    assert "Fridge" in told()
+    clock += 20 * MINUTE
+    told()
+
+
 async def test_a_sensor_that_was_never_live_has_no_last_seen(client: httpx.AsyncClient, services: Services) -> None:
     services.live.sensors.apply(SENSOR, latest(seen=None))
     assert set(shelly((await client.get("/metrics")).text)) == {("shelly_sensor_info", SENSOR)}
@@ -112,6 +139,19 @@ async def test_a_value_that_is_no_number_is_left_out_and_of_several_the_first_co
     assert found["shelly_temperature_celsius", SENSOR] == 21.5
     assert ("shelly_humidity_percent", SENSOR) not in found
     assert ("shelly_battery_level", SENSOR) not in found
+
+
+async def test_packets_expected_and_heard_are_counters_that_stay_while_a_sensor_is_silent(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    services.live.sensors.apply(SENSOR, latest(seen=NOW - 90 * MINUTE, delivered=Delivered(1440, 1399)))
+    services.live.sensors.apply(OTHER, latest(OTHER))
+    text = (await client.get("/metrics")).text
+    found = shelly(text)
+    assert found["shelly_sensor_packets_expected_total", SENSOR] == 1440
+    assert found["shelly_sensor_packets_heard_total", SENSOR] == 1399
+    assert ("shelly_sensor_packets_heard_total", OTHER) not in found
+    assert "# TYPE shelly_sensor_packets_expected_total counter" in text
 
 
 async def test_names_and_rooms_stand_in_the_info_metric(client: httpx.AsyncClient, services: Services) -> None:

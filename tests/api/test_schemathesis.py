@@ -11,6 +11,7 @@ from api.key_file import ApiKeyFile
 from api.keys import create
 from api.services import Services
 from history.sqlite import SqliteHistory
+from schemas.delivery import Delivery
 from tests.api.conftest import register
 from tests.api.fakes import GATEWAY, NOW, OTHER, SENSOR, aggregate, gateway, latest, reading
 from tests.api.test_server import serving
@@ -38,6 +39,9 @@ async def test_the_description_is_the_whole_truth(services: Services, tmp_path: 
     assert isinstance(services.history, SqliteHistory)
     await services.history.write([reading(NOW - 60_000), reading(NOW - 1, OTHER)])
     await services.history.write_aggregates([aggregate(NOW - 300_000), aggregate(NOW - NOW % 86_400_000, width=86_400)])
+    await services.history.write_deliveries(
+        [Delivery(SENSOR, NOW - NOW % 3_600_000 - 3_600_000, 60, 58, {GATEWAY: 58}, 1)]
+    )
     config = tmp_path / "schemathesis.toml"
     config.write_text(CONFIG)
     async with serving(services, services.history) as client:

@@ -29,13 +29,14 @@ from schemas.topics import (
     AGGREGATES,
     CLOCK,
     DEAD_LETTERS,
+    DELIVERIES,
     RAW_FRAMES,
     READINGS,
     Topic,
     sink_group,
     worker_group,
 )
-from tests.contract.engines import MINUTE, SENSOR, START, aggregate, reading
+from tests.contract.engines import MINUTE, SENSOR, START, aggregate, delivery, reading
 
 OTHER = "f8:44:77:3a:0e:4b"
 NEW = "g2"
@@ -127,7 +128,7 @@ async def test_each_packet_is_in_the_history_once_and_the_new_sinks_begin_behind
     for count in (2, 0):  # what breaks off may be run again
         assert (await bench.switch()).readings == count
         assert await bench.held() == [*written, copy(2), unfolded]
-        assert await bench.places() == {"history": 4, "aggregates": 0}
+        assert await bench.places() == {"history": 4, "aggregates": 0, "deliveries": 0}
 
 
 async def test_what_is_late_and_unwritten_is_found_however_old_it_is(bench: Bench) -> None:
@@ -182,7 +183,21 @@ async def test_the_new_generations_windows_win(bench: Bench) -> None:
     await bench.aggregates(NEW, [long_over, *(msgspec.structs.replace(each, revision=1) for each in new), *new])
     assert (await bench.switch()).windows == 3
     assert await bench.windows() == [old[0], *new]
-    assert await bench.places() == {"history": 0, "aggregates": 7}
+    assert await bench.places() == {"history": 0, "aggregates": 7, "deliveries": 0}
+
+
+async def test_the_new_generations_hours_of_deliveries_win(bench: Bench) -> None:
+    old = [delivery(hour, revision=900 + hour, final=hour < 2) for hour in range(3)]
+    await bench.history.write_deliveries([*old, delivery(-1000, revision=1)])
+    await bench.sinks_take()
+    await bench.clock(old[2].start)
+    new = [delivery(hour, revision=10 + hour, heard=50) for hour in range(3)]
+    again = [msgspec.structs.replace(each, revision=1, heard=3) for each in new]
+    await bench.send(DELIVERIES, NEW, map(encode, [*again, *new, delivery(-1000, revision=5)]))
+    assert (await bench.switch(write=False)).hours == 3
+    assert (await bench.switch()).hours == 3
+    assert await bench.history.deliveries(SENSOR, 0, 2**62) == [delivery(-1000, revision=1), *new]
+    assert await bench.places() == {"history": 0, "aggregates": 0, "deliveries": 7}
 
 
 async def test_what_the_store_refuses_and_what_is_no_reading_are_dead_letters(bench: Bench) -> None:
@@ -210,7 +225,7 @@ async def test_a_dry_run_counts_and_changes_nothing(bench: Bench) -> None:
     done = await bench.switch(write=False)
     assert (done.readings, done.sensors, done.windows) == (1, 1, 1)
     assert (await bench.held(), await bench.windows()) == ([], [])
-    assert await bench.places() == {"history": 0, "aggregates": 0}
+    assert await bench.places() == {"history": 0, "aggregates": 0, "deliveries": 0}
 
 
 async def test_the_sinks_of_a_second_store_are_switched_by_themselves(bench: Bench) -> None:
@@ -224,15 +239,15 @@ async def test_the_sinks_of_a_second_store_are_switched_by_themselves(bench: Ben
     await bench.readings(NEW, both)
     assert (await bench.switch(group="b")).readings == 1
     assert await bench.held() == both
-    assert await bench.places("b") == {"history": 2, "aggregates": 0}
-    assert await bench.places() == {"history": 0, "aggregates": 0}
+    assert await bench.places("b") == {"history": 2, "aggregates": 0, "deliveries": 0}
+    assert await bench.places() == {"history": 0, "aggregates": 0, "deliveries": 0}
 
 
 async def test_a_worker_that_has_not_come_to_the_end_is_waited_for(bench: Bench) -> None:
     await bench.send(RAW_FRAMES, "", [b"x"])
     with pytest.raises(Unusable, match=r"g2 has 1 records of .*raw-frames.v1 before it"):
         await bench.switch(patience=0.5)
-    assert await bench.places() == {"history": 0, "aggregates": 0}
+    assert await bench.places() == {"history": 0, "aggregates": 0, "deliveries": 0}
 
 
 async def test_sinks_that_still_run_are_named(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""`bluflow sensors`: the registry file looked at, an order written into the raw frames."""
+"""`bluflow sensors`: the registry looked at and changed, an order written into the raw frames."""
 
 import re
 from pathlib import Path
@@ -21,14 +21,14 @@ def test_check_prints_what_the_file_says(tmp_path: Path) -> None:
         "    name: Fridge\n"
         "    location: [{from: 2026-01-01, location: Cellar}]\n"
         "    limits: {temperature: [2, 8.5], humidity: [null, 70]}\n"
-        "  112233445566: {location: Attic, expected_interval: 90}\n"
+        "  112233445566: {location: Attic, expected_interval: 90, offsets: {temperature: -0.3}}\n"
     )
     done = bluflow("sensors", "check", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "sensors.yaml: 2 sensors\n")
     assert [re.split("  +", line) for line in done.stdout.splitlines()] == [
-        ["sensor", "name", "location", "expected_interval", "limits"],
-        ["11:22:33:44:55:66", "-", "Attic", "90 s", "-"],
-        [SENSOR, "Fridge", "Cellar from 2026-01-01T00:00:00Z", "60 s", "temperature 2..8.5, humidity ..70"],
+        ["sensor", "name", "location", "expected_interval", "limits", "offsets"],
+        ["11:22:33:44:55:66", "-", "Attic", "90 s", "-", "temperature -0.3"],
+        [SENSOR, "Fridge", "Cellar from 2026-01-01", "60 s", "temperature 2..8.5, humidity ..70", "-"],
     ]
 
 

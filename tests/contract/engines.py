@@ -12,6 +12,7 @@ from history.sqlite import SqliteHistory
 from history.store import HistoryRebuilder, HistoryWriter
 from schemas.advertisement import Coordinate
 from schemas.aggregate import FIVE_MINUTES, SECOND, Aggregate, window_start
+from schemas.delivery import HOUR_MS, Delivery
 from schemas.reading import Reading
 
 SENSOR = "7c:c6:b6:bd:4c:b5"
@@ -88,6 +89,14 @@ def aggregate(
         revision=revision,
         final=final,
     )
+
+
+def delivery(
+    hour: int = 0, *, sensor: str = SENSOR, revision: int = 1, heard: int = 58, final: bool = True, unknown: int = 0
+) -> Delivery:
+    """Of the hour so many after the readings' first."""
+    by_gateway = {"gw-a": heard, 'shelly "ün,ï=_\\': 7}
+    return Delivery(sensor, START - START % HOUR_MS + hour * HOUR_MS, 60, heard, by_gateway, revision, unknown, final)
 
 
 async def write_for_ever(engine: str, place: Path) -> None:

@@ -105,7 +105,7 @@ async def test_a_newer_schema_is_refused_and_left_alone(store: SqliteHistory, pa
         newer.execute("PRAGMA user_version = 99")
     again = SqliteHistory(path)
     for attempt in (again.write([reading(1)]), again.newest()):
-        with pytest.raises(StoreTooNew, match=r"version 99.* knows 2"):
+        with pytest.raises(StoreTooNew, match=r"version 99.* knows 3"):
             await attempt
     await again.close()
     with closing(sqlite3.connect(path)) as newer:
@@ -211,7 +211,7 @@ async def test_a_file_of_the_first_schema_is_read_as_it_is_and_brought_up_in_pla
     assert await stored(store) == [reading(0), reading(1)]
     assert await aggregates(store, FIVE_MINUTES) == [aggregate(0)]
     with closing(sqlite3.connect(path)) as file:
-        assert file.execute("PRAGMA user_version").fetchone() == (2,)
+        assert file.execute("PRAGMA user_version").fetchone() == (3,)
     await store.close()
 
 

@@ -21,6 +21,7 @@ from api.table import Place
 from api.times import system_clock
 from api.watch import Watch
 from history.sqlite import SqliteHistory
+from runtime.registry import SensorRegistry
 from runtime.sensors_file import SensorsFile
 from schemas.gateway import Clock, GatewayState
 from schemas.reading import Latest
@@ -36,8 +37,9 @@ class Site:
         self.keys: ApiKeyFile | None = None  # from the next start on
         self._port = port
         self._settings = ApiSettings(data=folder)
-        self._sensors_file = SensorsFile(folder / "sensors.yaml", required=False)
-        self._live = Live(lambda: self._sensors_file.registry)
+        file = SensorsFile(folder / "sensors.yaml", required=False)
+        self._registry = SensorRegistry(file, "127.0.0.1:1", "sensors")
+        self._live = Live(lambda: self._registry.registry)
         self._reader = Follower("127.0.0.1:1", {}, Metrics(self._live, system_clock))
         self._reader.loaded, self._reader.problem = True, None
         self._partitions = {
@@ -48,8 +50,8 @@ class Site:
 
     def register(self, text: str) -> None:
         """Write the sensors file and read it; `text` stands under `sensors:`."""
-        self._sensors_file.path.write_text("sensors:\n" + text)
-        assert self._sensors_file.refresh() is None
+        self._registry.file.path.write_text("sensors:\n" + text)
+        assert self._registry.refresh() is None
 
     def say(self, *states: Latest | GatewayState) -> None:
         """What the topics would bring, and the stream's clock with it."""
@@ -78,7 +80,7 @@ class Site:
             self._reader,
             self.history,
             Metrics(self._live, system_clock),
-            self._sensors_file,
+            self._registry,
             changes,
             self.keys,
         )

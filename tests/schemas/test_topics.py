@@ -17,7 +17,11 @@ from schemas.topics import (
 def test_what_is_derived_is_of_a_generation_and_the_log_is_not() -> None:
     assert READINGS.full_name("shelly.", "g2") == "shelly.readings.v1.g2"
     assert RAW_FRAMES.full_name("shelly.", "g2") == RAW_FRAMES.full_name("shelly.") == "shelly.raw-frames.v1"
-    assert {topic.name for topic in TOPICS} - {topic.name for topic in DERIVED} == {"raw-frames.v1", "dead-letters.v1"}
+    assert {topic.name for topic in TOPICS} - {topic.name for topic in DERIVED} == {
+        "raw-frames.v1",
+        "sensors.v1",
+        "dead-letters.v1",
+    }
 
 
 def test_groups_that_read_what_is_derived_are_of_a_generation() -> None:

@@ -102,7 +102,7 @@ def test_an_operators_word_forgets_the_counter_once() -> None:
 def test_no_counter_is_read_twice_without_a_reset(packets: list[Packet]) -> None:
     state, read = SensorState(), list[Reading]()
     for offset, each in enumerate(packets):
-        reading, _ = fold(state, packet(offset, *each))
+        reading = fold(state, packet(offset, *each)).reading
         read += [reading] if reading else []
     counters = [reading.counter for reading in read]
     if not any(reading.flags for reading in read):

@@ -53,7 +53,7 @@ def fold_all(
     times = []
     for advertisement in advertisements:
         if not is_folded(state, advertisement):
-            reading, _ = fold(state, advertisement, watermark)
+            reading = fold(state, advertisement, watermark).reading
             times += [reading.measured_at - T0] if reading else []
     return state, times
 

@@ -7,7 +7,16 @@ from typing import Any
 
 from schemas.advertisement import Advertisement, Coordinate, CounterReset, Refusal, Tick, TimeSource, Values
 from schemas.aggregate import Aggregate
-from schemas.codec import decode_aggregate, decode_clock, decode_latest, decode_reading, decode_transition, encode
+from schemas.codec import (
+    decode_aggregate,
+    decode_clock,
+    decode_delivery,
+    decode_latest,
+    decode_reading,
+    decode_transition,
+    encode,
+)
+from schemas.delivery import Delivery
 from schemas.freshness import Transition
 from schemas.gateway import GatewayChange
 from schemas.reading import Reading
@@ -17,6 +26,7 @@ from schemas.topics import (
     AGGREGATES,
     CLOCK,
     DEAD_LETTERS,
+    DELIVERIES,
     FRESHNESS,
     LATEST,
     RAW_FRAMES,
@@ -37,6 +47,7 @@ _DECODE: dict[str, Any] = {
     READINGS.name: decode_reading,
     LATEST.name: decode_latest,
     AGGREGATES.name: decode_aggregate,
+    DELIVERIES.name: decode_delivery,
     FRESHNESS.name: decode_transition,
     CLOCK.name: decode_clock,
     DEAD_LETTERS.name: bytes,
@@ -146,6 +157,10 @@ class Tracker:
         return self._of(AGGREGATES)
 
     @property
+    def deliveries(self) -> list[Delivery]:
+        return self._of(DELIVERIES)
+
+    @property
     def clock(self) -> list[int]:
         return [each.watermark for each in self._of(CLOCK)]
 
@@ -159,4 +174,13 @@ class Tracker:
         for each in self.aggregates:
             if each.key not in held or each.revision > held[each.key].revision:
                 held[each.key] = each
+        return held
+
+    def hours(self) -> dict[int, Delivery]:
+        """The delivery records that a reader holds in the end, by the hour's number after T0."""
+        held: dict[int, Delivery] = {}
+        for each in self.deliveries:
+            hour = (each.start - T0) // HOUR
+            assert hour not in held or each.revision > held[hour].revision, "records of an hour go on"
+            held[hour] = each
         return held

@@ -7,9 +7,26 @@ from typing import Any
 import msgspec
 from faust.types import TP
 
-from schemas.codec import decode_advertisement, decode_aggregate, decode_clock, decode_latest, decode_reading
+from schemas.codec import (
+    decode_advertisement,
+    decode_aggregate,
+    decode_clock,
+    decode_delivery,
+    decode_latest,
+    decode_reading,
+)
 from schemas.dead_letter import dead_letter_facts
-from schemas.topics import ADVERTISEMENTS, AGGREGATES, CLOCK, DEAD_LETTERS, FRESHNESS, GATEWAYS, LATEST, READINGS
+from schemas.topics import (
+    ADVERTISEMENTS,
+    AGGREGATES,
+    CLOCK,
+    DEAD_LETTERS,
+    DELIVERIES,
+    FRESHNESS,
+    GATEWAYS,
+    LATEST,
+    READINGS,
+)
 from streams import log_position, state_codec, watermark
 from streams.decode import DecodeStage
 from streams.engine import States
@@ -112,6 +129,7 @@ def facts(broker: Broker) -> Facts:
         "readings": readings(broker),
         "transitions": {record.value for record in broker.read(FRESHNESS.name)},
         "aggregates": _newest(aggregates),
+        "deliveries": _newest(_by(broker, DELIVERIES.name, _delivery)),
         # it is written once a batch: only what is told of readings does not hang on where a batch ends
         "latest": {
             sensor: (last.measured_at, last.readings, last.values)
@@ -130,6 +148,11 @@ def facts(broker: Broker) -> Facts:
 def _aggregate(value: bytes) -> tuple[bytes, int]:
     aggregate = decode_aggregate(value)
     return aggregate.key, aggregate.revision
+
+
+def _delivery(value: bytes) -> tuple[bytes, int]:
+    delivery = decode_delivery(value)
+    return delivery.key, delivery.revision
 
 
 def _latest(value: bytes) -> tuple[str, int]:

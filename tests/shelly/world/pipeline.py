@@ -7,10 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from cli.truth_compared import Held
-from schemas.codec import decode_reading
+from schemas.codec import decode_delivery, decode_reading
+from schemas.delivery import Delivery
 from schemas.frame import Frame, frame_key, tick_headers
 from schemas.reading import Reading
-from schemas.topics import ADVERTISEMENTS, DEAD_LETTERS, RAW_FRAMES, READINGS, TOPICS
+from schemas.topics import ADVERTISEMENTS, DEAD_LETTERS, DELIVERIES, RAW_FRAMES, READINGS, TOPICS
 from shelly.world.message import Message
 from shelly.world.scenario import Scenario
 from shelly.world.truth import head_of, line_of, write
@@ -52,7 +53,7 @@ def _inventory(world: World) -> Iterator[Frame]:
 
 
 class Pipeline:
-    """Decode and track of one partition each; `readings` and `dead_letters` are all that they wrote."""
+    """Decode and track of one partition each; `readings`, `deliveries`, `dead_letters`: all that they wrote."""
 
     def __init__(self, keys: dict[str, bytes]) -> None:
         places = Places("", {topic.name: 1 for topic in TOPICS})
@@ -60,10 +61,11 @@ class Pipeline:
         self._states: tuple[States, States] = ({}, {})
         self._offset = 0
         self.readings: list[Reading] = []
+        self.deliveries: list[Delivery] = []
         self.dead_letters: list[Output] = []
 
-    def fold(self, frames: Iterable[Frame]) -> None:
-        """All of them, with the bridge's ticks between, in batches."""
+    def fold(self, frames: Iterable[Frame], *, ticks: int = 2) -> None:
+        """All of them, with the bridge's ticks between and so many after them, in batches."""
         batch: list[Any] = []
         ticked = 0
         for frame in frames:
@@ -74,7 +76,7 @@ class Pipeline:
             if len(batch) >= _BATCH:
                 self._fold(batch)
                 batch = []
-        for late in (TICK, 2 * TICK):
+        for late in range(TICK, (ticks + 1) * TICK, TICK):
             batch.append(self._record(b"", b"", tick_headers(ticked + late), ticked + late))
         self._fold(batch)
 
@@ -103,7 +105,18 @@ class Pipeline:
             0,
         ).outputs
         self.dead_letters += [each for each in (*decoded, *tracked) if each.topic == DEAD_LETTERS.name]
+        self.deliveries += [decode_delivery(each.value or b"") for each in tracked if each.topic == DELIVERIES.name]
         self.readings += [decode_reading(each.value or b"") for each in tracked if each.topic == READINGS.name]
+
+    @property
+    def hours(self) -> dict[tuple[str, int], Delivery]:
+        """The newest delivery record of each sensor and hour, by the hour's start."""
+        found: dict[tuple[str, int], Delivery] = {}
+        for one in self.deliveries:
+            key = one.sensor, one.start
+            if key not in found or one.revision > found[key].revision:
+                found[key] = one
+        return found
 
     @property
     def held(self) -> dict[str, list[Held]]:
@@ -114,14 +127,14 @@ class Pipeline:
         return found
 
 
-def keys_of(scenario: Scenario) -> dict[str, bytes]:
+def keys_of(scenario: Scenario, start: int = START) -> dict[str, bytes]:
     """Bind keys by sensor."""
-    return {sensor.mac: sensor.key for sensor in World(scenario, START).sensors if sensor.key}
+    return {sensor.mac: sensor.key for sensor in World(scenario, start).sensors if sensor.key}
 
 
-def decoded(scenario: Scenario) -> tuple[Truth, Pipeline]:
-    """The truth of a scenario, and all that the worker made of it."""
-    truth, frames = tell(scenario)
-    pipeline = Pipeline(keys_of(scenario))
-    pipeline.fold(frames)
+def decoded(scenario: Scenario, start: int = START, *, ticks: int = 2) -> tuple[Truth, Pipeline]:
+    """The truth of a scenario, and all that the worker made of it, with so many ticks after it."""
+    truth, frames = tell(scenario, start)
+    pipeline = Pipeline(keys_of(scenario, start))
+    pipeline.fold(frames, ticks=ticks)
     return truth, pipeline

@@ -11,7 +11,6 @@ import pytest
 
 from shelly.world.gateway import SHAPES
 from shelly.world.message import Lost, Message
-from shelly.world.outbox import KEPT
 from shelly.world.scenario import Event, GatewayPlan, Scenario, SensorPlan, house
 from shelly.world.truth import line_of, write
 from shelly.world.world import Happening, Spoken, World, addresses
@@ -46,6 +45,13 @@ def sent(happenings: Iterable[Happening], gateway: str) -> list[Message]:
 
 def spoken(happenings: Iterable[Happening]) -> list[Spoken]:
     return [each for each in happenings if isinstance(each, Spoken)]
+
+
+def test_another_seed_s_gateways_and_sensors_are_others() -> None:
+    worlds = [World(house(seed=seed), START) for seed in (1, 2)]
+    first, second = ({each.name for each in world.gateways} | {each.mac for each in world.sensors} for world in worlds)
+    assert first.isdisjoint(second)
+    assert len(first) == len(second) == 15
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
@@ -131,12 +137,12 @@ def test_while_it_is_offline_a_gateway_keeps_the_newest_five_and_sends_them_in_o
     assert back[0].payload == b"true"
     waited = [m for m in back[1:] if m.heard[0].at < START + 5 * MINUTE]
     lost = [each for each in found if isinstance(each, Lost)]
-    assert len(waited) == KEPT
-    assert waited == back[1 : 1 + KEPT]
+    assert len(waited) == 5
+    assert waited == back[1 : 1 + 5]
     assert [m.heard[0].at for m in waited] == sorted(m.heard[0].at for m in waited)
     assert {each.why for each in lost} == {"queue_full"}
     assert max(one.at for each in lost for one in each.heard) < min(m.heard[0].at for m in waited)
-    assert 30 < len(lost) + KEPT < 42
+    assert 30 < len(lost) + 5 < 42
 
 
 def test_our_script_holds_what_it_heard_while_it_is_offline() -> None:

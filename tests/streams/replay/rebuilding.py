@@ -9,6 +9,7 @@ from history.spans import Span
 from history.sqlite import SqliteHistory
 from schemas.aggregate import WIDTHS, Aggregate
 from schemas.codec import encode
+from schemas.delivery import Delivery
 from schemas.reading import Reading
 from schemas.registry import Registry
 from streams.replay.days import Days
@@ -58,11 +59,12 @@ def staged(history: SqliteHistory, days: Days) -> Iterator[Staging]:
 
 async def export(history: SqliteHistory) -> bytes:
     """All that the store holds, as bytes."""
-    found: list[Reading | Aggregate] = []
+    found: list[Reading | Aggregate | Delivery] = []
     for sensor in (*SENSORS, ENCRYPTED):
         found += [each async for each in history.readings(sensor, 0, 2**62)]
         for width in WIDTHS:
             found += [each async for each in history.aggregates(sensor, width, 0, 2**62)]
+        found += await history.deliveries(sensor, 0, 2**62)
     return b"\n".join(encode(each) for each in found)
 
 

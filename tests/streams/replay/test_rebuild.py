@@ -14,6 +14,7 @@ from history.archive import Placed
 from history.sqlite import SqliteHistory
 from history.store import RebuiltDay, StoreUnavailable
 from schemas.aggregate import WIDTHS, Aggregate
+from schemas.delivery import Delivery
 from schemas.reading import RESTORED, Reading
 from schemas.registry import Registry
 from streams.replay.days import Days
@@ -46,7 +47,7 @@ def history(tmp_path: Path) -> SqliteHistory:
 
 async def live(history: SqliteHistory, records: Sequence[Placed]) -> None:
     """As the worker folds a backlog: minutes of one partition, then the same minutes of the other."""
-    given: list[Reading | Aggregate] = []
+    given: list[Reading | Aggregate | Delivery] = []
     fold = Fold(given.append, partitions=2, keys={}, registry=Registry())
     spans: defaultdict[int, list[Placed]] = defaultdict(list)
     for each in records:
@@ -57,6 +58,7 @@ async def live(history: SqliteHistory, records: Sequence[Placed]) -> None:
     fold.finish()
     await history.write([each for each in given if isinstance(each, Reading)])
     await history.write_aggregates([each for each in given if isinstance(each, Aggregate)])
+    await history.write_deliveries([each for each in given if isinstance(each, Delivery)])
 
 
 async def test_it_agrees_with_the_live_run_in_packets_values_and_windows(tmp_path: Path) -> None:
@@ -83,6 +85,15 @@ async def test_it_agrees_with_the_live_run_in_packets_values_and_windows(tmp_pat
             lived = [summed(each) async for each in once.aggregates(sensor, width, *SECOND_DAY)]
             assert rebuilt == lived
             assert len(rebuilt) >= 3
+        hours = [
+            [
+                (each.start, each.expected, each.heard, each.by_gateway)
+                for each in await store.deliveries(sensor, *SECOND_DAY)
+            ]
+            for store in (once, again)
+        ]
+        assert hours[0] == hours[1]
+        assert len(hours[0]) == 24
     assert await readings_of(once) != await readings_of(again), "no copy ever raced: the test shows less than it says"
 
 

@@ -18,6 +18,7 @@ from history.archive import Archive, RawRecord
 from history.sqlite import SqliteHistory
 from schemas.aggregate import FIVE_MINUTES, Aggregate
 from schemas.codec import encode
+from schemas.delivery import Delivery
 from schemas.frame import Frame, Headers, frame_key
 from schemas.reading import Reading
 from schemas.topics import DEAD_LETTERS, Topic
@@ -45,6 +46,10 @@ def reading_message(number: int, *, sensor: str = SENSOR) -> Message:
 
 def aggregate_message(aggregate: Aggregate) -> Message:
     return Message(aggregate.key, encode(aggregate), partition=0)
+
+
+def delivery_message(delivery: Delivery) -> Message:
+    return Message(delivery.key, encode(delivery), partition=0)
 
 
 def frame_message(number: int) -> Message:
@@ -86,6 +91,9 @@ class Pipeline:
 
     async def aggregates(self, width: int = FIVE_MINUTES) -> list[Aggregate]:
         return [found async for found in SqliteHistory(self.history_file).aggregates(SENSOR, width, 0, 2**62)]
+
+    async def deliveries(self) -> list[Delivery]:
+        return list(await SqliteHistory(self.history_file).deliveries(SENSOR, 0, 2**62))
 
     async def archived(self) -> list[RawRecord]:
         return list(Archive(self.archive_file).read(0, 2**62))

@@ -112,6 +112,9 @@ class Store:
     async def write_aggregates(self, aggregates: object) -> None:
         """Not asked for."""
 
+    async def write_deliveries(self, deliveries: object) -> None:
+        """Not asked for."""
+
     async def close(self) -> None:
         """Nothing is open."""
 

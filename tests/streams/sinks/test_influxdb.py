@@ -5,8 +5,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from runtime.registry_change import change_registry
+from runtime.registry_copy import read_copy
 from schemas.aggregate import FIVE_MINUTES
-from schemas.topics import AGGREGATES, READINGS
+from schemas.registry import Entry, Placement
+from schemas.topics import AGGREGATES, READINGS, SENSORS
 from tests.contract.engines import SENSOR, aggregate, reading
 from tests.influxdb import Influx
 from tests.streams.sinks.conftest import Pipeline, aggregate_message, reading_message, until
@@ -26,6 +29,11 @@ async def committed(pipeline: Pipeline, history: int, aggregates: int) -> bool:
     return (await pipeline.committed("history"), await pipeline.committed("aggregates")) == (history, aggregates)
 
 
+async def copied(folder: Path) -> bool:
+    """Whether the sinks have taken up what the registry's topic says: they keep a copy of it."""
+    return SENSOR in read_copy(folder)
+
+
 async def test_readings_and_aggregates_come_in_with_their_place_as_it_is_then(
     pipeline: Pipeline, start: Callable[..., Any], influx: Influx, tmp_path: Path
 ) -> None:
@@ -41,13 +49,23 @@ async def test_readings_and_aggregates_come_in_with_their_place_as_it_is_then(
     sensors.write_text(f"sensors:\n  {SENSOR}:\n    location: Cellar, left\n")
     await pipeline.send(READINGS, [reading_message(101)])
     await until(partial(committed, pipeline, 102, 20))
+    attic = Entry(SENSOR, placements=(Placement(0, "Attic"),))  # the topic's entry counts more than the file's
+    settings = pipeline.settings
+    await change_registry(settings.broker, settings.topic(SENSORS), lambda told: {SENSOR: attic}, 1)
+    await until(partial(copied, settings.data))
+    await pipeline.send(READINGS, [reading_message(102)])
+    await until(partial(committed, pipeline, 103, 20))
     store = influx.history(bucket)
-    assert [found async for found in store.readings(SENSOR, 0, 2**62)] == [reading(number) for number in range(102)]
+    assert [found async for found in store.readings(SENSOR, 0, 2**62)] == [reading(number) for number in range(103)]
     found = [found async for found in store.aggregates(SENSOR, FIVE_MINUTES, 0, 2**62)]
     assert found == [aggregate(number) for number in range(20)]
     await store.close()
     counted = influx.query('SELECT count(value) FROM "temperature" GROUP BY location', bucket)
-    assert {one.tags["location"]: one.values[0][1] for one in counted} == {"Kitchen": 101, "Cellar, left": 1}
+    assert {one.tags["location"]: one.values[0][1] for one in counted} == {
+        "Kitchen": 101,
+        "Cellar, left": 1,
+        "Attic": 1,
+    }
     assert (tmp_path / "sinks.log").read_text().count("what was read before stays") == 1
     assert not pipeline.history_file.exists()
 

@@ -169,6 +169,9 @@ class Busy:
     async def write_aggregates(self, aggregates: object) -> None:
         """Not asked for."""
 
+    async def write_deliveries(self, deliveries: object) -> None:
+        """Not asked for."""
+
     async def prune(self, now: int, *, most: int = 1000) -> int:
         return 0
 
