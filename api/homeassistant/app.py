@@ -16,7 +16,7 @@ from api.table import Table
 from api.times import system_clock
 from runtime.health import health_page
 from runtime.mqtt_connection import Message, MqttConnection
-from runtime.sensors_file import open_sensors
+from runtime.registry import open_registry
 from runtime.version import version
 from schemas.home_assistant import STATE, configured_sensor, status_topic
 from schemas.topics import CLOCK, GATEWAYS, LATEST, Topic
@@ -32,8 +32,8 @@ class HomeAssistant:
 
     def __init__(self, settings: HomeAssistantSettings) -> None:
         """Raises SettingsError for a sensors file that cannot be used."""
-        self._sensors_file = open_sensors(settings)
-        self._live = Live(lambda: self._sensors_file.registry)
+        self.registry = open_registry(settings)
+        self._live = Live(lambda: self.registry.registry)
         tables: dict[Topic, Table[Any]] = {
             LATEST: self._live.sensors,
             GATEWAYS: self._live.gateways,
@@ -56,13 +56,13 @@ class HomeAssistant:
 
     def problem(self) -> str | None:
         """Why we are not ready."""
-        return "; ".join(filter(None, (self.connection.problem, self.follower.problem))) or None
+        return "; ".join(filter(None, (self.connection.problem, self.follower.problem, self.registry.problem))) or None
 
     async def tell(self) -> None:
         """Say what is due, for ever."""
         while True:
             rest = False
-            if self.connection.trouble is None and self.follower.loaded:
+            if self.connection.trouble is None and self.follower.loaded and self.registry.loaded.is_set():
                 await self._refresh_registry()
                 messages = list(itertools.islice(self._announcer.due(self._live.at(system_clock())), AT_ONCE))
                 for message in messages:
@@ -76,7 +76,8 @@ class HomeAssistant:
 
     async def _refresh_registry(self) -> None:
         # another thread: a long file takes its time
-        problem = await asyncio.to_thread(self._sensors_file.refresh)
+        problem = await asyncio.to_thread(self.registry.file.refresh)
+        self.registry.merge()
         if problem:
             log.error("%s; names, places and intervals stay as they were", problem)
 
@@ -106,6 +107,7 @@ async def home_assistant(settings: HomeAssistantSettings, stop: asyncio.Event) -
         await stack.enter_async_context(health_page(settings.host, settings.port, ready=parts.problem))
         group = await stack.enter_async_context(asyncio.TaskGroup())
         running = [
+            group.create_task(parts.registry.run(), name="registry"),
             group.create_task(parts.follower.run(), name="follower"),
             group.create_task(parts.connection.run(), name="mqtt"),
             group.create_task(parts.tell(), name="tell"),
