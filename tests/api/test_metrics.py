@@ -97,6 +97,33 @@ async def test_values_vanish_while_time_passes_and_nothing_else_happens(services
     assert metrics.registry.get_sample_value("shelly_sensor_last_seen", labels) == NOW / 1000
 
 
+async def test_what_is_new_about_a_sensor_is_said_at_the_next_scrape(services: Services) -> None:
+    """Its lines are held from one scrape to the next; a page made afresh is the measure."""
+    clock = NOW
+    metrics = Metrics(services.live, lambda: clock)
+
+    def told() -> str:
+        text, afresh = (page(one.registry).decode() for one in (metrics, Metrics(services.live, lambda: clock)))
+        assert sensors_and_gateways(text) == sensors_and_gateways(afresh)
+        return text
+
+    def sensors_and_gateways(text: str) -> list[str]:
+        return [line for line in text.splitlines() if line.startswith("shelly_")]
+
+    services.live.sensors.apply(SENSOR, latest(seen=NOW))
+    services.live.sensors.apply(OTHER, latest(OTHER, seen=NOW))
+    before = told()
+    services.live.sensors.apply(SENSOR, latest(seen=NOW + 1_000, revision=99))
+    assert shelly(told())["shelly_sensor_last_seen", SENSOR] == (NOW + 1_000) / 1000
+    assert shelly(told())["shelly_sensor_last_seen", OTHER] == shelly(before)["shelly_sensor_last_seen", OTHER]
+    services.live.gateways.apply(GATEWAY, gateway())
+    told()
+    register(services, f"  {SENSOR}:\n    name: Fridge\n")
+    assert "Fridge" in told()
+    clock += 20 * MINUTE
+    told()
+
+
 async def test_a_sensor_that_was_never_live_has_no_last_seen(client: httpx.AsyncClient, services: Services) -> None:
     services.live.sensors.apply(SENSOR, latest(seen=None))
     assert set(shelly((await client.get("/metrics")).text)) == {("shelly_sensor_info", SENSOR)}

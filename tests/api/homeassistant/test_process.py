@@ -16,7 +16,8 @@ from cli.child import spawn
 from schemas.codec import encode
 from schemas.home_assistant import STATE, availability_topic
 from schemas.reading import Latest
-from schemas.topics import LATEST
+from schemas.registry import Entry
+from schemas.topics import LATEST, SENSORS
 from tests.api.fakes import OTHER, SENSOR, latest
 from tests.api.homeassistant.assistant import UNAVAILABLE, UNKNOWN, Assistant
 from tests.bridge.conftest import Broker, own_mqtt
@@ -125,6 +126,24 @@ async def test_a_sensor_is_there_with_its_values_and_falls_silent(
     await shows(home, UNAVAILABLE)
     assert {home.shown()[id] for id in entities.values()} == {UNAVAILABLE}
     await shows(home, 22.3, OTHERS)
+
+
+async def test_a_name_that_is_given_while_it_runs_is_the_device_s(
+    publisher: Publisher, assistant: Callable[[], Assistant], topics: str
+) -> None:
+    """By `bluflow sensors name` or the API: both write the registry's topic, whose entry counts, not the file's."""
+    await publisher.hear()
+    await publisher.start()
+    home = assistant()
+
+    def names() -> list[str | None]:
+        return [device.device.name for device in home.devices.values()]
+
+    await until_async(lambda: names() == ["Fridge"], 20, "the file's name")
+    async with AIOKafkaProducer(bootstrap_servers=publisher.kafka, acks="all") as producer:
+        named = encode(Entry(SENSOR, name="Freezer", revision=1))
+        await producer.send_and_wait(SENSORS.full_name(topics), named, SENSOR.encode())
+    await until_async(lambda: names() == ["Freezer"], 20, "the topic's name")
 
 
 async def test_a_home_assistant_that_begins_anew_sees_the_dead_as_dead_and_the_living_once_it_is_born(
