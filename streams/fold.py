@@ -196,7 +196,7 @@ def _forgotten(before: list[Packet], after: list[Packet]) -> list[Packet]:
 
 def deliveries(sensor: str, state: SensorState, hours: Sequence[ledger.Hour]) -> list[Delivery]:
     """The records of hours of its ledger, for the deliveries topic, at the state's revision."""
-    names = {gateway_mark(name): name for name in state.receptions} if hours else {}
+    names = {gateway_mark(name): name for name in state.receptions}
     return [ledger.delivery(sensor, hour, names, state.revision) for hour in hours]
 
 

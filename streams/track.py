@@ -155,8 +155,9 @@ class Batch:
         self._spoke.add(key)
         if reading.flags:
             self._note_flags(reading, record)
-        self._deliver(key, state, hours)
-        self._schedule.put(key, ledger.wake(state.ledger, state.packets))
+        if hours:
+            self._deliver(key, state, hours)
+        self._schedule.put(key, ledger.next_look(state.ledger, reading.measured_at))
         if self._now >= state.windows.published + windows.PUBLISHED_EVERY_MS:
             self._publish(key, windows.settle(reading.sensor, state.windows, self._now, state.revision))
             self._schedule.put(key, windows.final_at(reading.measured_at))
@@ -198,7 +199,8 @@ class Batch:
             metrics.TRANSITIONS.labels(transition.freshness, transition.cause or "").inc()
             self._work.outputs.append(self._places.output(FRESHNESS, key, encode(transition)))
         self._publish(key, aggregates)
-        self._deliver(key, state, hours or ())
+        if hours:
+            self._deliver(key, state, hours)
         self._wake_for(key, again)
         self._schedule.put(key, windows.wake(state.windows))
         self._schedule.put(key, ledger.wake(state.ledger, state.packets))
