@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
+from streams.packets import MICRO
 from streams.properties import NAMES, NUMBERS
-from streams.windows import MICRO, Windows
+from streams.windows import Windows
 
 _MAX_EXPONENT = 6
 

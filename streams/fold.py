@@ -10,8 +10,8 @@ import msgspec
 
 from schemas.advertisement import Advertisement, CounterReset, Refusal
 from schemas.delivery import Delivery
-from schemas.freshness import INTERVAL_MS
 from schemas.reading import Delivered, Latest, LatestValue, Reading, Reception, Refused
+from schemas.registry import Entry
 from streams import ledger
 from streams.counters import COUNTER_RESET, judge
 from streams.deduplicate import NATIVE, came_at, find_packet, forgotten, packet_id_of
@@ -19,7 +19,7 @@ from streams.freshness import hear
 from streams.packets import MEMORY_PACKETS, Packet
 from streams.plausible import IMPLAUSIBLE
 from streams.sensor_state import Newest, Remembered, SensorState, gateway_mark
-from streams.windows import LATE_FOR_WINDOWS, LATENESS_MS, keep, note, takes
+from streams.windows import LATE_FOR_WINDOWS, LATENESS_MS, keep, moved_by, note, takes
 
 MAX_RECEPTIONS = 32
 _PARTS = 8
@@ -30,6 +30,9 @@ _MAX_REFUSED = 1_000_000
 # accept: a packet's first copy. drop: a copy by a gateway that brought the packet before. merge: a copy by another.
 # drop_replay: its encryption counter is one that had its time.
 Outcome = Literal["accept", "drop", "merge", "drop_replay"]
+
+
+_UNCLAIMED = Entry("")
 
 
 class Folded(NamedTuple):
@@ -52,14 +55,16 @@ def fold(
     advertisement: Advertisement,
     watermark: int = 0,
     ticked: int = 0,
-    interval_ms: int = INTERVAL_MS,
+    entry: Entry = _UNCLAIMED,
 ) -> Folded:
     """Put the advertisement into the state, in place, and say what became of it. Call it if `is_folded` denies it.
 
     `watermark` says how far the stream has come: older packets are forgotten. `ticked` is the newest tick of the
     advertisement's own raw partition: it tells what is late, in every interleaving of partitions alike. Both in unix
-    milliseconds, 0 if there was none. `interval_ms`: how often the sensor is expected to speak.
+    milliseconds, 0 if there was none. `entry`: how often the sensor is expected to speak, and what is added to what it
+    says; copies are known by what it said.
     """
+    interval_ms = entry.interval_ms
     _step(state, advertisement)
     packets = state.packets
     row = find_packet(packets, advertisement)
@@ -81,7 +86,7 @@ def fold(
         if judgement == "reset":
             flags += (COUNTER_RESET,)
     gateway = 1 << _heard(state, advertisement, ticked, interval_ms)
-    reading = _reading(advertisement, _unique_time(packets.measured_at, advertisement.measured_at), flags)
+    reading = _reading(advertisement, _unique_time(packets.measured_at, advertisement.measured_at), flags, entry)
     left_out: tuple[str, ...] | None = None
     if reading.time_source != "unknown":
         if takes(state.windows, packets, reading.measured_at, ticked):
@@ -96,7 +101,8 @@ def fold(
         advertisement.values,
         advertisement.format == NATIVE,
     )
-    packets.append(packet, came_at(advertisement, watermark), gateway, left_out)
+    moved = moved_by(reading.values, reading.measured) if reading.measured else {}
+    packets.append(packet, came_at(advertisement, watermark), gateway, left_out, moved)
     hours = _forget(state, watermark, interval_ms)
     state.readings += 1
     _update_newest(state, reading)
@@ -208,8 +214,9 @@ def _unique_time(taken: Sequence[int], measured_at: int) -> int:
     return measured_at
 
 
-def _reading(advertisement: Advertisement, measured_at: int, flags: tuple[str, ...]) -> Reading:
+def _reading(advertisement: Advertisement, measured_at: int, flags: tuple[str, ...], entry: Entry) -> Reading:
     values = {name: value for name, value in advertisement.values.items() if name != "packet_id"}
+    values, measured = entry.corrected(values, measured_at) if entry.offsets else (values, {})
     return Reading(
         sensor=advertisement.sensor,
         measured_at=measured_at,
@@ -223,6 +230,7 @@ def _reading(advertisement: Advertisement, measured_at: int, flags: tuple[str, .
         packet_id=packet_id_of(advertisement),
         counter=advertisement.counter,
         flags=flags,
+        measured=measured,
     )
 
 

@@ -3,6 +3,7 @@
 A column a property instead of an object a packet: little to hold, little to write, and quick to look through.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -16,6 +17,8 @@ NONE = -1  # of a packet id or a counter
 MEMORY_PACKETS = 512
 
 CAME_IN_MS = 10_000
+MICRO = 1_000_000
+NO_MOVES: Mapping[str, int] = {}
 RHYTHM_MS = 60_000  # most sensors speak about so often
 
 
@@ -35,7 +38,8 @@ class Packets(msgspec.Struct):
     `came_after`: when it came through the stream, in tens of seconds after it was measured, rounded up. `heard_by`: a
     bit a gateway, by its place among the receptions. `left_out`: the properties that the windows do not take, None for
     all. `numbers`: property -> column, in its steps; `others`: what is no number of its property's steps. The packet
-    id, which has a column of its own, is in neither.
+    id, which has a column of its own, is in neither. `moved`: what the registry's corrections added to a number of a
+    window's name, in micro-units; the others are what the sensor said.
     """
 
     measured_at: Column = msgspec.field(default_factory=lambda: Column(rhythm=RHYTHM_MS))
@@ -47,6 +51,7 @@ class Packets(msgspec.Struct):
     left_out: list[tuple[str, ...] | None] = []
     numbers: dict[str, Column] = {}
     others: list[Values | None] = []
+    moved: dict[str, Column] = {}
 
     def __len__(self) -> int:
         return len(self.measured_at)
@@ -75,7 +80,14 @@ class Packets(msgspec.Struct):
         """When it came through the stream."""
         return self.measured_at[row] + self.came_after[row] * CAME_IN_MS
 
-    def append(self, packet: Packet, came_at: int, heard_by: int, left_out: tuple[str, ...] | None) -> None:
+    def append(
+        self,
+        packet: Packet,
+        came_at: int,
+        heard_by: int,
+        left_out: tuple[str, ...] | None,
+        moved: Mapping[str, int] = NO_MOVES,
+    ) -> None:
         """Take a packet in."""
         columns, others, filled = self.numbers, Values(), 0
         for name, value in packet.values.items():
@@ -104,16 +116,26 @@ class Packets(msgspec.Struct):
         self.native.append(int(packet.native))
         self.left_out.append(left_out)
         self.others.append(others or None)
+        for name in {**self.moved, **moved} if moved or self.moved else ():
+            column = self.moved.get(name)
+            if column is None:
+                column = self.moved[name] = Column(MICRO)
+                for _ in self.measured_at[1:]:
+                    column.add(0)
+            column.add(moved.get(name, 0))
 
     def forget(self, count: int) -> None:
         """Let go of the first so many."""
-        for column in (self.measured_at, self.packet_id, self.counter, *self.numbers.values()):
+        for column in (self.measured_at, self.packet_id, self.counter, *self.numbers.values(), *self.moved.values()):
             column.forget(count)
         for plain in (self.came_after, self.heard_by, self.native, self.left_out, self.others):
             del plain[:count]
         for name, numbers in list(self.numbers.items()):
             if numbers.count(NOTHING) == len(numbers):
                 del self.numbers[name]
+        for name, moves in list(self.moved.items()):
+            if moves.count(0) == len(moves):
+                del self.moved[name]
 
     def forget_gateway(self, place: int) -> None:
         """A reception is gone, and those behind it moved up."""

@@ -67,6 +67,7 @@ class Stored(msgspec.Struct, array_like=True):
     published: int
     open: list[int]
     cells: bytes
+    moved: dict[int | str, list[int]] = {}
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -111,6 +112,7 @@ def dump(state: SensorState) -> bytes:
         base - windows.published,
         [(base // _FIVE_MS - number) * 2 + more for number, more in windows.open.items()],
         windows.encoded,
+        {NUMBERS.get(name, name): [moves.unit, *written(moves.steps)] for name, moves in packets.moved.items()},
     )
     return state.revision.to_bytes(8, "big") + _encode(stored)
 
@@ -252,6 +254,7 @@ def _load_packets(stored: Stored, base: int) -> Packets:
         _many(stored.left_out, (), count),
         {NAMES[number]: read(steps, count, unit) for number, (unit, *steps) in stored.numbers.items()},
         _many(stored.others, None, count),
+        {name: read(steps, count, unit) for name, (unit, *steps) in _named(stored.moved, NAMES)},
     )
 
 

@@ -147,13 +147,13 @@ class Batch:
         return work
 
     def _advertisement(self, key: bytes, state: SensorState, advertisement: Advertisement, record: Any) -> None:
-        ticked, interval = self._watermark.ticked(advertisement.at.partition), self._interval(advertisement.sensor)
-        reading, outcome, hours = fold(state, advertisement, self._now, ticked, interval)
+        ticked, entry = self._watermark.ticked(advertisement.at.partition), self._registry.entry(advertisement.sensor)
+        reading, outcome, hours = fold(state, advertisement, self._now, ticked, entry)
         if outcome == "drop_replay":
             self._bury(record, "counter_replayed", f"{advertisement.sensor} counter {advertisement.counter}")
             return
         if len(state.silence.hearings.get(advertisement.gateway, ())) > _MANY_HEARINGS:
-            freshness.tidy(state.silence, self._now - JUDGED_AFTER_MS, self._watermark.listening, interval)
+            freshness.tidy(state.silence, self._now - JUDGED_AFTER_MS, self._watermark.listening, entry.interval_ms)
         if state.silence.freshness != "fresh":  # else it is on the schedule, with a deadline that hearings only put off
             self._wake_for(key, advertisement.measured_at)
         if reading is None:

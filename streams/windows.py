@@ -11,7 +11,7 @@ import msgspec
 
 from schemas.advertisement import Values
 from schemas.aggregate import DAY, FIVE_MINUTES, HOUR, SECOND, WIDTHS, Aggregate
-from streams.packets import MEMORY_PACKETS, NOTHING, Packets
+from streams.packets import MEMORY_PACKETS, MICRO, NOTHING, Packets
 from streams.properties import MAX_VALUE, STEPS
 
 LATENESS_MS = 15 * 60_000
@@ -20,7 +20,6 @@ PUBLISHED_EVERY_MS = 30_000
 # Flag of a reading that came when its window was final: history has it, the aggregates do not.
 LATE_FOR_WINDOWS = "late_for_windows"
 
-MICRO = 1_000_000
 MAX_CELLS = 2_048  # of one sensor: seven quantities of a day's backlog
 
 # Numbers are in micro-units; the sum is in whole units and micro-units, so that no day of any values outgrows 64 bits.
@@ -61,6 +60,12 @@ def _numbers_of(values: Values, left_out: tuple[str, ...]) -> Iterator[tuple[str
         for index, item in enumerate(value):
             if isinstance(item, (int, float)) and not isinstance(item, bool) and -MAX_VALUE <= item <= MAX_VALUE:
                 yield (f"{name}|{index}" if index else name), round(item * MICRO)
+
+
+def moved_by(values: Values, said: Values) -> dict[str, int]:
+    """What corrections added to the numbers of a packet, in micro-units; `said` has those that were corrected."""
+    right = dict(_numbers_of(values, ()))
+    return {name: right[name] - number for name, number in _numbers_of(said, ())}
 
 
 def takes(windows: Windows, packets: Packets, measured_at: int, ticked: int) -> bool:
@@ -109,14 +114,18 @@ def _said(packets: Packets, number: int, among: range) -> Cells:
             found = [column[row] for row in told]
         if found:
             unit, first, last = MICRO // STEPS[name], told[0], told[-1]
-            units, micros = divmod(sum(found) * unit, MICRO)
+            found = [number * unit for number in found]
+            if name in packets.moved:
+                found = [number + packets.moved[name][row] for number, row in zip(found, told, strict=True)]
             cells[name] = [
-                *(len(found), units, micros, min(found) * unit, max(found) * unit),
-                *(found[0] * unit, times[first] - start, found[-1] * unit, times[last] - start),
+                *(len(found), *divmod(sum(found), MICRO), min(found), max(found)),
+                *(found[0], times[first] - start, found[-1], times[last] - start),
             ]
     for row in rows:
         others, at = packets.others[row], times[row] - start
         for name, value in _numbers_of(others, left_out[row] or ()) if others else ():
+            if name in packets.moved:
+                value += packets.moved[name][row]
             _take_in(cells, name, [1, *divmod(value, MICRO), value, value, value, at, value, at], 0)
     return cells
 
