@@ -3,10 +3,10 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,11 +27,13 @@ class StoreTooNew(StoreUnavailable):
 class Schema:
     """The tables of one file and their version, which stands in `PRAGMA user_version`.
 
-    `tables` makes what is not there yet, so that it also brings an older file up to this version, in place.
+    `tables` makes what is not there yet, so that it also brings an older file up to this version, in place. `added`:
+    columns that a table had not at first, with their types.
     """
 
     version: int
     tables: str
+    added: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 class Database:
@@ -69,7 +71,7 @@ class Database:
                 yield None
                 return
             with closing(self._connect("ro")) as connection:
-                yield connection if self._version(connection) >= since else None
+                yield connection if self.version(connection) >= since else None
         except sqlite3.Error as error:
             raise StoreUnavailable(f"reading {self.path}: {error}") from error
 
@@ -112,14 +114,24 @@ class Database:
         return self._connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        older = self._version(connection) < self._schema.version
+        older = self.version(connection) < self._schema.version
         self._to_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")  # acknowledged means it outlives a power cut
         connection.execute("PRAGMA journal_size_limit = 67108864")  # a log that a slow reader held up shrinks again
         if older:
             connection.executescript(
-                f"BEGIN IMMEDIATE; {self._schema.tables} PRAGMA user_version = {self._schema.version}; COMMIT;"
+                f"BEGIN IMMEDIATE; {self._missing(connection)} {self._schema.tables} "
+                f"PRAGMA user_version = {self._schema.version}; COMMIT;"
             )
+
+    def _missing(self, connection: sqlite3.Connection) -> str:
+        """What adds the columns that an older file lacks. Another who does so at the same time makes this one fail."""
+        steps = []
+        for (table, column), kind in self._schema.added.items():
+            there = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+            if there and column not in there:
+                steps.append(f"ALTER TABLE {table} ADD COLUMN {column} {kind};")
+        return " ".join(steps)
 
     def _to_wal(self, connection: sqlite3.Connection) -> None:
         """The one mode in which others read while we write."""
@@ -142,7 +154,8 @@ class Database:
             check_same_thread=False,  # a query's page may be read by any thread of the pool, one at a time
         )
 
-    def _version(self, connection: sqlite3.Connection) -> int:
+    def version(self, connection: sqlite3.Connection) -> int:
+        """The file's schema version. Raises StoreTooNew."""
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
         if version > self._schema.version:
             raise StoreTooNew(

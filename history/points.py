@@ -49,7 +49,8 @@ def reading_points(reading: Reading, location: str) -> list[bytes]:
         for quantity, index, value in _numbers(reading.values):
             instance = f"index={index}," if index else ""
             beside = level if quantity in _WITH_BATTERY else ""
-            lines.append(f"{_measurement(quantity)},{instance}{tags} value={_float(value)}{beside} {time}")
+            said = _said(reading.measured.get(quantity), index) if reading.measured else ""
+            lines.append(f"{_measurement(quantity)},{instance}{tags} value={_float(value)}{said}{beside} {time}")
         return [line.encode() for line in lines]
     except (OverflowError, UnicodeEncodeError, msgspec.MsgspecError) as error:
         raise ReadingRejected(f"{type(error).__name__}: {error}") from error
@@ -122,6 +123,12 @@ def _numbers(values: Mapping[str, Any]) -> Iterator[tuple[str, int, int | float]
             for index, value in enumerate(given):
                 if _is_number(value):
                     yield quantity, index, value
+
+
+def _said(measured: object, index: int) -> str:
+    """The field of what the sensor said, where that was corrected."""
+    value = measured[index] if isinstance(measured, list) else measured
+    return f",raw={_float(value)}" if _is_number(value) else ""
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

@@ -21,7 +21,7 @@ from schemas.reading import RESTORED, Reading
 # measured_at, an H&T's three quantities are columns of their own and only what else a packet said is JSON, in `rest`.
 # These columns have no type, so that 22 comes back as 22 and 22.0 as 22.0.
 SCHEMA = Schema(
-    version=3,
+    version=4,
     tables="""
     CREATE TABLE IF NOT EXISTS sensor (id INTEGER PRIMARY KEY, mac TEXT NOT NULL UNIQUE);
     CREATE TABLE IF NOT EXISTS source (
@@ -35,13 +35,15 @@ SCHEMA = Schema(
         raw_offset INTEGER NOT NULL, raw_index INTEGER NOT NULL,
         source INTEGER NOT NULL, delay INTEGER NOT NULL,
         rssi INTEGER, packet_id INTEGER, counter INTEGER,
-        temperature, humidity, battery, rest TEXT,
+        temperature, humidity, battery, rest TEXT, measured TEXT,
         PRIMARY KEY (sensor, measured_at)
     ) WITHOUT ROWID;
     """
     + sqlite_aggregates.TABLE
     + sqlite_deliveries.TABLE,
+    added={("reading", "measured"): "TEXT"},
 )
+_MEASURED_SINCE = 4  # the schema version that brought what was said of corrected values
 QUANTITIES = ("temperature", "humidity", "battery")
 PAGE = 2000  # readings; some 10 ms and 2 MB
 
@@ -52,14 +54,14 @@ _UPSERT = """
     INSERT INTO reading VALUES (
         (SELECT id FROM sensor WHERE mac = ?), ?, ?, ?, ?, ?,
         (SELECT id FROM source WHERE gateway = ? AND format = ? AND time_source = ? AND flags = ?),
-        ?, ?, ?, ?, ?, ?, ?, ?)
+        ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (sensor, measured_at) DO UPDATE SET
         raw_epoch = excluded.raw_epoch, raw_partition = excluded.raw_partition,
         raw_offset = excluded.raw_offset, raw_index = excluded.raw_index,
         source = excluded.source, delay = excluded.delay,
         rssi = excluded.rssi, packet_id = excluded.packet_id, counter = excluded.counter,
         temperature = excluded.temperature, humidity = excluded.humidity, battery = excluded.battery,
-        rest = excluded.rest
+        rest = excluded.rest, measured = excluded.measured
     WHERE (excluded.raw_epoch, excluded.raw_partition, excluded.raw_offset, excluded.raw_index)
        >= (raw_epoch, raw_partition, raw_offset, raw_index)
 """
@@ -70,7 +72,7 @@ _HELD = """
 """
 _SELECT = """
     SELECT mac, measured_at, raw_epoch, raw_partition, raw_offset, raw_index, gateway, format, time_source, flags,
-           delay, rssi, packet_id, counter, temperature, humidity, battery, rest
+           delay, rssi, packet_id, counter, temperature, humidity, battery, rest, measured
     FROM sensor CROSS JOIN reading ON reading.sensor = sensor.id JOIN source ON source.id = reading.source
 """
 _DELETE = "DELETE FROM reading WHERE sensor = (SELECT id FROM sensor WHERE mac = ?) AND measured_at = ?"
@@ -245,7 +247,11 @@ class SqliteHistory:
 
     def _query(self, sql: str, parameters: tuple[Any, ...]) -> list[Reading]:
         with self._database.read() as connection:
-            return [_reading(row) for row in connection.execute(sql, parameters)] if connection else []
+            if connection is None:
+                return []
+            if self._database.version(connection) < _MEASURED_SINCE:  # nobody has written since the update
+                sql = sql.replace("rest, measured", "rest, NULL")
+            return [_reading(row) for row in connection.execute(sql, parameters)]
 
     def _rows(self, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         with self._database.read(since=sqlite_deliveries.SINCE) as connection:
@@ -291,6 +297,7 @@ def _row(reading: Reading) -> tuple[Any, ...]:
             *(reading.rssi, reading.packet_id, reading.counter),
             *columns,
             _encode_json(rest).decode() if rest else None,
+            _encode_json(reading.measured).decode() if reading.measured else None,
         )
     except (OverflowError, UnicodeEncodeError, msgspec.MsgspecError) as error:
         raise ReadingRejected(f"{type(error).__name__}: {error}") from error
@@ -298,7 +305,7 @@ def _row(reading: Reading) -> tuple[Any, ...]:
 
 def _reading(row: tuple[Any, ...]) -> Reading:
     sensor, measured_at, epoch, partition, offset, index, gateway, format_, time_source, flags = row[:10]
-    delay, rssi, packet_id, counter, *columns, rest = row[10:]
+    delay, rssi, packet_id, counter, *columns, rest, measured = row[10:]
     values = {name: value for name, value in zip(QUANTITIES, columns, strict=True) if value is not None}
     if rest is not None:
         values |= _decode_rest(rest)
@@ -315,4 +322,5 @@ def _reading(row: tuple[Any, ...]) -> Reading:
         packet_id=packet_id,
         counter=counter,
         flags=_decode_flags(flags),
+        measured={} if measured is None else _decode_rest(measured),
     )

@@ -96,13 +96,6 @@ class SensorRegistry:
             following.cancel()
             await asyncio.wait([following])
 
-    async def loaded_or(self, stop: asyncio.Event) -> None:
-        """Return once it was read to its end, by `run`, or `stop` is set."""
-        waits = [asyncio.create_task(event.wait()) for event in (self.loaded, stop)]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
-
     def look(self) -> None:
         """Somebody knows that the topic has grown: do not wait for the next look."""
         self._wake.set()

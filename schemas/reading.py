@@ -12,7 +12,8 @@ class Reading(msgspec.Struct, frozen=True, omit_defaults=True):
     """One packet of one sensor, emitted at its first copy. Times in unix milliseconds, rssi in dBm.
 
     `measured_at` is unique within the sensor; with `sensor` it is the reading's identity in every store.
-    `values` leaves out packet_id, which stands beside it.
+    `values` leaves out packet_id, which stands beside it. They are corrected by the registry's offsets; of what that
+    changed, `measured` has what the sensor said.
     """
 
     sensor: str
@@ -27,6 +28,12 @@ class Reading(msgspec.Struct, frozen=True, omit_defaults=True):
     packet_id: int | None = None
     counter: int | None = None
     flags: tuple[str, ...] = ()
+    measured: Values = {}
+
+    @property
+    def said(self) -> Values:
+        """The values as the sensor sent them: what they are compared by, whatever was corrected since."""
+        return {**self.values, **self.measured} if self.measured else self.values
 
 
 class LatestValue(msgspec.Struct, frozen=True, array_like=True):

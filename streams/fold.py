@@ -10,8 +10,8 @@ import msgspec
 
 from schemas.advertisement import Advertisement, CounterReset, Refusal
 from schemas.delivery import Delivery
-from schemas.freshness import INTERVAL_MS
 from schemas.reading import Delivered, Latest, LatestValue, Reading, Reception, Refused
+from schemas.registry import Entry
 from streams import ledger
 from streams.counters import COUNTER_RESET, judge
 from streams.deduplicate import MEMORY_PACKETS, NATIVE, came_at, find_packet, gateway_mark, packet_id_of, remember
@@ -29,6 +29,9 @@ _MAX_REFUSED = 1_000_000
 # accept: a packet's first copy. drop: a copy by a gateway that brought the packet before. merge: a copy by another.
 # drop_replay: its encryption counter is one that had its time.
 Outcome = Literal["accept", "drop", "merge", "drop_replay"]
+
+
+_UNCLAIMED = Entry("")
 
 
 class Folded(NamedTuple):
@@ -51,14 +54,16 @@ def fold(
     advertisement: Advertisement,
     watermark: int = 0,
     ticked: int = 0,
-    interval_ms: int = INTERVAL_MS,
+    entry: Entry = _UNCLAIMED,
 ) -> Folded:
     """Put the advertisement into the state, in place, and say what became of it. Call it if `is_folded` denies it.
 
     `watermark` says how far the stream has come: older packets are forgotten. `ticked` is the newest tick of the
     advertisement's own raw partition: it tells what is late, in every interleaving of partitions alike. Both in unix
-    milliseconds, 0 if there was none. `interval_ms`: how often the sensor is expected to speak.
+    milliseconds, 0 if there was none. `entry`: how often the sensor is expected to speak, and what is added to what it
+    says; copies are known by what it said.
     """
+    interval_ms = entry.interval_ms
     _step(state, advertisement)
     mark = gateway_mark(advertisement.gateway)
     packet = find_packet(state.packets, advertisement)
@@ -81,7 +86,7 @@ def fold(
         if judgement == "reset":
             flags += (COUNTER_RESET,)
     _heard(state, advertisement, ticked, interval_ms)
-    reading = _reading(advertisement, _unique_time(state, advertisement.measured_at), flags)
+    reading = _reading(advertisement, _unique_time(state, advertisement.measured_at), flags, entry)
     if not add(state.windows, reading, ticked):
         reading = msgspec.structs.replace(reading, flags=(*flags, LATE_FOR_WINDOWS))
     packet = Packet(
@@ -191,7 +196,7 @@ def _forgotten(before: list[Packet], after: list[Packet]) -> list[Packet]:
 
 def deliveries(sensor: str, state: SensorState, hours: Sequence[ledger.Hour]) -> list[Delivery]:
     """The records of hours of its ledger, for the deliveries topic, at the state's revision."""
-    names = {gateway_mark(name): name for name in state.receptions} if hours else {}
+    names = {gateway_mark(name): name for name in state.receptions}
     return [ledger.delivery(sensor, hour, names, state.revision) for hour in hours]
 
 
@@ -203,8 +208,9 @@ def _unique_time(state: SensorState, measured_at: int) -> int:
     return measured_at
 
 
-def _reading(advertisement: Advertisement, measured_at: int, flags: tuple[str, ...]) -> Reading:
+def _reading(advertisement: Advertisement, measured_at: int, flags: tuple[str, ...], entry: Entry) -> Reading:
     values = {name: value for name, value in advertisement.values.items() if name != "packet_id"}
+    values, measured = entry.corrected(values, measured_at) if entry.offsets else (values, {})
     return Reading(
         sensor=advertisement.sensor,
         measured_at=measured_at,
@@ -218,6 +224,7 @@ def _reading(advertisement: Advertisement, measured_at: int, flags: tuple[str, .
         packet_id=packet_id_of(advertisement),
         counter=advertisement.counter,
         flags=flags,
+        measured=measured,
     )
 
 

@@ -91,8 +91,9 @@ def _is_same_place(held: Reading, made: Reading) -> bool:
 
 
 def _is_same_packet(held: Reading, made: Reading) -> bool:
-    facts = (held.packet_id, held.counter, held.measured_at, held.received_at, held.values)
-    return is_copy(Packet(*facts, native=held.format == NATIVE), made, made.packet_id)
+    facts = (held.packet_id, held.counter, held.measured_at, held.received_at, held.said)
+    said = msgspec.structs.replace(made, values=made.said)  # corrections may have changed between the two
+    return is_copy(Packet(*facts, native=held.format == NATIVE), said, made.packet_id)
 
 
 def _has_same_number(held: Reading, made: Reading) -> bool:

@@ -138,13 +138,13 @@ class Batch:
         return work
 
     def _advertisement(self, key: bytes, state: SensorState, advertisement: Advertisement, record: Any) -> None:
-        ticked, interval = self._watermark.ticked(advertisement.at.partition), self._interval(advertisement.sensor)
-        reading, outcome, hours = fold(state, advertisement, self._now, ticked, interval)
+        ticked, entry = self._watermark.ticked(advertisement.at.partition), self._registry.entry(advertisement.sensor)
+        reading, outcome, hours = fold(state, advertisement, self._now, ticked, entry)
         if outcome == "drop_replay":
             self._bury(record, "counter_replayed", f"{advertisement.sensor} counter {advertisement.counter}")
             return
         if len(state.silence.hearings.get(advertisement.gateway, ())) > _MANY_HEARINGS:
-            freshness.tidy(state.silence, self._now - JUDGED_AFTER_MS, self._watermark.listening, interval)
+            freshness.tidy(state.silence, self._now - JUDGED_AFTER_MS, self._watermark.listening, entry.interval_ms)
         if state.silence.freshness != "fresh":  # else it is on the schedule, with a deadline that hearings only put off
             self._wake_for(key, advertisement.measured_at)
         if reading is None:
@@ -155,8 +155,9 @@ class Batch:
         self._spoke.add(key)
         if reading.flags:
             self._note_flags(reading, record)
-        self._deliver(key, state, hours)
-        self._schedule.put(key, ledger.wake(state.ledger, state.packets))
+        if hours:
+            self._deliver(key, state, hours)
+        self._schedule.put(key, ledger.next_look(state.ledger, reading.measured_at))
         if self._now >= state.windows.published + windows.PUBLISHED_EVERY_MS:
             self._publish(key, windows.settle(reading.sensor, state.windows, self._now, state.revision))
             self._schedule.put(key, windows.final_at(reading.measured_at))
@@ -198,7 +199,8 @@ class Batch:
             metrics.TRANSITIONS.labels(transition.freshness, transition.cause or "").inc()
             self._work.outputs.append(self._places.output(FRESHNESS, key, encode(transition)))
         self._publish(key, aggregates)
-        self._deliver(key, state, hours or ())
+        if hours:
+            self._deliver(key, state, hours)
         self._wake_for(key, again)
         self._schedule.put(key, windows.wake(state.windows))
         self._schedule.put(key, ledger.wake(state.ledger, state.packets))

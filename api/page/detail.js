@@ -4,7 +4,7 @@ import { alarms } from "./card.js";
 import { element, setData, setText } from "./dom.js";
 import { History } from "./history.js";
 import { house, label, place, view } from "./house.js";
-import { absolute, count, duration, sentence, title, withUnit } from "./words.js";
+import { absolute, count, delivered, duration, sentence, title, withUnit } from "./words.js";
 import { now } from "./clock.js";
 
 const AGAIN = 60_000; // ms: how often the history is read while it is looked at
@@ -47,7 +47,8 @@ export class Detail {
     this.alarm = element("p", { className: "alarm" });
     this.values = element("dl", { className: "now" });
     this.receptions = element("tbody");
-    this.heard = element("section", {}, element("h3", { textContent: "Heard by" }), receptionTable(this.receptions));
+    this.delivery = element("p", { className: "delivery" });
+    this.heard = element("section", {}, element("h3", { textContent: "Heard by" }), receptionTable(this.receptions), this.delivery);
     this.facts = element("dl", { className: "facts" });
     const close = element("button", { type: "button", className: "close", textContent: "Close", autofocus: true });
     close.addEventListener("click", () => this.dialog.close());
@@ -60,7 +61,7 @@ export class Detail {
     );
     this.#show();
     if (!this.dialog.open) this.dialog.showModal();
-    if (house.sensors.has(id)) (this.history.load(), this.#hear());
+    if (house.sensors.has(id)) (this.history.load(), this.#hear(), this.#deliver());
   }
 
   #closed() {
@@ -95,6 +96,13 @@ export class Detail {
     } catch (error) {
       if (id === this.id) this.receptions.replaceChildren(element("tr", {}, element("td", { colSpan: 4, textContent: error.message })));
     }
+  }
+
+  /** What became of its packets; a store that is away says so beside the charts. */
+  async #deliver() {
+    const id = this.id;
+    const [{ totals, hours }] = await get(sensorPath(id, "/delivery")).catch(() => [{ hours: [] }]);
+    if (id === this.id && hours.length) setText(this.delivery, delivered(totals));
   }
 }
 

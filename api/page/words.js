@@ -48,6 +48,13 @@ export function title(name) {
 /** `1 sensor`, `3 sensors`. */
 export const count = (number, noun) => `${number.toLocaleString()} ${noun}${number === 1 ? "" : "s"}`;
 
+/** What became of the packets of the last day, in one line. */
+export function delivered({ expected, heard, lost_on_air, lost_in_pipeline, unknown_seconds }) {
+  const [all, some, air, pipeline] = [expected, heard, lost_on_air, lost_in_pipeline].map((number) => number.toLocaleString());
+  const unknown = unknown_seconds ? `; ${duration(unknown_seconds * 1000)} unknown` : "";
+  return `Last 24 hours: ${some} of ${all} packets heard, ${air} lost on the air, ${pipeline} in the pipeline${unknown}`;
+}
+
 /** Why a sensor is as it is, in one sentence for its card. */
 export function sentence({ freshness, cause, silence }, gateway) {
   if (silence === null) return "never heard yet";

@@ -19,6 +19,10 @@ class Row(Contract):
         description="every property: temperature in °C, humidity and battery in %",
         examples=[{"temperature": 22.3, "humidity": 63, "battery": 100}],
     )
+    measured: dict[str, JsonValue] = Field(
+        description="what the sensor said of those values that the registry's offsets corrected",
+        examples=[{"temperature": 22.6}],
+    )
     gateway: str = Field(description="gateway that brought the first copy", examples=[GATEWAY])
     rssi: int | None = Field(description="signal strength in dBm", examples=[-66])
     packet_id: int | None = Field(description="BTHome packet id, 0..255", examples=[78])

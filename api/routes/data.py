@@ -29,12 +29,13 @@ _OK = {
         "text/csv": {
             **_TEXT,
             "example": f"{','.join(READING_COLUMNS)}\r\n"
-            "2026-03-01T12:00:00.000Z,22.3,63,100,78,shellypro2-0cb815fcaff4,-66,gateway,\r\n",
+            "2026-03-01T12:00:00.000Z,22.3,63,100,78,shellypro2-0cb815fcaff4,-66,gateway,,22.6,63\r\n",
         },
         "application/x-ndjson": {
             **_TEXT,
             "example": '{"measured_at":"2026-03-01T12:00:00.000Z","received_at":"2026-03-01T12:00:00.120Z",'
             '"time_source":"gateway","values":{"temperature":22.3,"humidity":63},'
+            '"measured":{"temperature":22.6},'
             '"gateway":"shellypro2-0cb815fcaff4","rssi":-66,"packet_id":78,"flags":[]}\n',
         },
     },
@@ -69,8 +70,9 @@ async def get_data(
     """Readings with from <= measured_at < to; or, with a step, every window that begins before `to` and ends after
     `from`, with what each quantity did in it. Windows that are still open, and those without readings, are absent.
 
-    CSV of readings has temperature in °C, humidity and battery in %, flags joined by `;`; every other property is in
-    JSON and in NDJSON, whose lines are the entries of `data`. CSV of windows has a line for each quantity.
+    Values are corrected by the registry's offsets. CSV of readings has temperature in °C, humidity and battery in %,
+    flags joined by `;`, and temperature and humidity as the sensor said them; every other property is in JSON and in
+    NDJSON, whose lines are the entries of `data`. CSV of windows has a line for each quantity.
     """
     chosen = format or negotiate(accept)
     if chosen is None:

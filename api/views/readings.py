@@ -17,6 +17,8 @@ READING_COLUMNS = (
     "rssi",
     "time_source",
     "flags",
+    "raw_temperature",
+    "raw_humidity",
 )
 
 _encode = msgspec.json.encode  # writes a number that is not finite as null
@@ -30,6 +32,7 @@ def reading_json(reading: Reading) -> bytes:
             "received_at": rfc3339(reading.received_at),
             "time_source": reading.time_source,
             "values": reading.values,
+            "measured": reading.measured,
             "gateway": reading.gateway,
             "rssi": reading.rssi,
             "packet_id": reading.packet_id,
@@ -51,6 +54,8 @@ def reading_csv(reading: Reading) -> bytes:
             reading.rssi,
             reading.time_source,
             ";".join(reading.flags),
+            _cell(reading.said.get("temperature")),
+            _cell(reading.said.get("humidity")),
         )
     )
 

@@ -8,12 +8,13 @@ from typing import Any
 
 from history.archive import Archive
 from history.open import open_writer
-from history.store import StoreMisconfigured
+from history.store import StoreMisconfigured, StoreUnavailable
 from runtime.health import health_page
 from runtime.registry import SensorRegistry, open_registry
 from runtime.registry_copy import keep_copy
 from runtime.settings import SettingsError
 from runtime.tls import page_tls
+from schemas.registry import Registry
 from streams.sinks.aggregates import AggregatesTarget
 from streams.sinks.archive import ArchiveTarget
 from streams.sinks.deliveries import DeliveriesTarget
@@ -27,10 +28,17 @@ def sinks(settings: SinkSettings, registry: SensorRegistry) -> list[Sink[Any]]:
 
     Raises SettingsError for a store's setting that cannot be used.
     """
+
+    def known() -> Registry:
+        """A store that keeps places asks for it at each batch: none is placed before it is known where."""
+        if not registry.loaded.is_set():
+            raise StoreUnavailable(f"registry: {registry.problem}")
+        return registry.current()
+
     try:
-        history = HistoryTarget(open_writer(settings, registry.current))
-        aggregates = AggregatesTarget(open_writer(settings, registry.current))
-        deliveries = DeliveriesTarget(open_writer(settings, registry.current))
+        history = HistoryTarget(open_writer(settings, known))
+        aggregates = AggregatesTarget(open_writer(settings, known))
+        deliveries = DeliveriesTarget(open_writer(settings, known))
     except StoreMisconfigured as error:
         raise SettingsError(str(error)) from None
     archive = ArchiveTarget(Archive(settings.data / "archive.sqlite"), keep_days=settings.archive_days)
@@ -55,7 +63,6 @@ async def app(settings: SinkSettings, stop: asyncio.Event) -> None:
         await stack.enter_async_context(health_page(settings.host, settings.port, ready=ready, tls=page_tls(settings)))
         group = await stack.enter_async_context(asyncio.TaskGroup())
         following = group.create_task(registry.run())
-        await registry.loaded_or(stop)  # no reading is placed before it is known where
         await asyncio.wait([group.create_task(sink.run(stop)) for sink in running])
         following.cancel()
 

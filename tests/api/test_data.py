@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 
 import httpx
+import msgspec
 import pytest
 from starlette.types import Message
 
@@ -29,6 +30,7 @@ ROW = {
     "received_at": "2026-03-01T11:58:00.120Z",
     "time_source": "gateway",
     "values": {"temperature": 22.3, "humidity": 63, "battery": 100},
+    "measured": {},
     "gateway": GATEWAY,
     "rssi": -66,
     "packet_id": 78,
@@ -45,7 +47,12 @@ async def stored(services: Services) -> None:
         [
             reading(NOW - 25 * 60 * MINUTE),
             reading(NOW - 2 * MINUTE),
-            reading(NOW - MINUTE, values=odd, flags=("late", "implausible"), rssi=None, packet_id=None, gateway="a,b"),
+            msgspec.structs.replace(
+                reading(
+                    NOW - MINUTE, values=odd, flags=("late", "implausible"), rssi=None, packet_id=None, gateway="a,b"
+                ),
+                measured={"temperature": [21.8, 22.3]},
+            ),
         ]
     )
     services.live.sensors.apply(SENSOR, latest())
@@ -79,6 +86,7 @@ async def test_json_is_the_default_and_covers_24_hours(client: httpx.AsyncClient
     }
     assert body["data"][0] == ROW
     assert body["data"][1]["values"] == {"temperature": [21.5, 22.0], "pressure": 1008.83, "text": 'a,"b"\n'}
+    assert body["data"][1]["measured"] == {"temperature": [21.8, 22.3]}
     assert len(body["data"]) == 2
 
 
@@ -88,9 +96,12 @@ async def test_csv_has_fixed_columns(client: httpx.AsyncClient) -> None:
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"] == 'attachment; filename="7cc6b6bd4cb5-2026-02-28.csv"'
     assert list(csv.reader(io.StringIO(answer.text))) == [
-        ["measured_at", "temperature", "humidity", "battery", "packet_id", "gateway", "rssi", "time_source", "flags"],
-        ["2026-03-01T11:58:00.000Z", "22.3", "63", "100", "78", GATEWAY, "-66", "gateway", ""],
-        ["2026-03-01T11:59:00.000Z", "21.5;22.0", "", "", "", "a,b", "", "gateway", "late;implausible"],
+        [*READING_COLUMNS],
+        ["2026-03-01T11:58:00.000Z", "22.3", "63", "100", "78", GATEWAY, "-66", "gateway", "", "22.3", "63"],
+        [
+            *("2026-03-01T11:59:00.000Z", "21.5;22.0", "", "", "", "a,b", "", "gateway", "late;implausible"),
+            *("21.8;22.3", ""),
+        ],
     ]
 
 

@@ -38,6 +38,7 @@ FULL = Reading(
     packet_id=0,
     counter=4_294_967_295,
     flags=("implausible:humidity", "clock"),
+    measured={"temperature": [4.3, 23], "humidity": 47},
 )
 BARE = Reading(SENSOR, START + 2, START + 2, "arrival", "", {}, "", Coordinate(0, 0, 0, 0))
 TEXT = Reading(

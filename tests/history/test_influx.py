@@ -38,7 +38,8 @@ async def test_the_schema_is_the_missions(influx: Influx) -> None:
     )
     no_battery = msgspec.structs.replace(reading(1), values={"temperature": 22, "humidity": 45.5, "motion": True})
     repeated = msgspec.structs.replace(reading(2), values={"temperature": [4.5, 23], "illuminance": 13, "battery": 1})
-    await store.write([reading(0), no_battery, repeated])
+    corrected = {"temperature": [4.75, 23], "illuminance": 12}
+    await store.write([reading(0), no_battery, msgspec.structs.replace(repeated, measured=corrected)])
     await store.close()
 
     def rows(measurement: str) -> list[object]:
@@ -46,18 +47,21 @@ async def test_the_schema_is_the_missions(influx: Influx) -> None:
         return [found[0].columns, *found[0].values] if found else []
 
     assert rows("temperature") == [
-        ["time", "battery_level", "index", "location", "sensor_id", "value"],
-        [START, 100, None, "unassigned", SENSOR, 21.5],
-        [START + MINUTE, None, None, "Kitchen, left", SENSOR, 22],
-        [START + 2 * MINUTE, 1, None, "b\\ ", SENSOR, 4.5],
-        [START + 2 * MINUTE, 1, "1", "b\\ ", SENSOR, 23],
+        ["time", "battery_level", "index", "location", "raw", "sensor_id", "value"],
+        [START, 100, None, "unassigned", None, SENSOR, 21.5],
+        [START + MINUTE, None, None, "Kitchen, left", None, SENSOR, 22],
+        [START + 2 * MINUTE, 1, None, "b\\ ", 4.75, SENSOR, 4.5],
+        [START + 2 * MINUTE, 1, "1", "b\\ ", 23, SENSOR, 23],
     ]
     assert rows("humidity") == [
         ["time", "battery_level", "location", "sensor_id", "value"],
         [START, 100, "unassigned", SENSOR, 45],
         [START + MINUTE, None, "Kitchen, left", SENSOR, 45.5],
     ]
-    assert rows("illuminance") == [["time", "location", "sensor_id", "value"], [START + 2 * MINUTE, "b\\ ", SENSOR, 13]]
+    assert rows("illuminance") == [
+        ["time", "location", "raw", "sensor_id", "value"],
+        [START + 2 * MINUTE, "b\\ ", 12, SENSOR, 13],
+    ]
     assert rows("motion") == []  # no number
     tags = {one.name: [tag for [tag] in one.values] for one in influx.query("SHOW TAG KEYS", bucket)}
     assert tags == {
@@ -66,7 +70,7 @@ async def test_the_schema_is_the_missions(influx: Influx) -> None:
         **{quantity: ["location", "sensor_id"] for quantity in ("battery", "humidity", "illuminance")},
     }
     fields = {tuple(row) for one in influx.query("SHOW FIELD KEYS", bucket) for row in one.values}
-    assert fields == {("value", "float"), ("battery_level", "float"), ("record", "string")}
+    assert fields == {("value", "float"), ("raw", "float"), ("battery_level", "float"), ("record", "string")}
 
 
 @pytest.mark.parametrize(("width", "suffix"), [(FIVE_MINUTES, "_5m"), (HOUR, "_1h"), (DAY, "_1d")])

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from subprocess import PIPE
 
+import msgspec
 import pytest
 
 from cli.child import spawn
@@ -105,7 +106,7 @@ async def test_a_newer_schema_is_refused_and_left_alone(store: SqliteHistory, pa
         newer.execute("PRAGMA user_version = 99")
     again = SqliteHistory(path)
     for attempt in (again.write([reading(1)]), again.newest()):
-        with pytest.raises(StoreTooNew, match=r"version 99.* knows 3"):
+        with pytest.raises(StoreTooNew, match=r"version 99.* knows 4"):
             await attempt
     await again.close()
     with closing(sqlite3.connect(path)) as newer:
@@ -206,12 +207,13 @@ async def test_a_file_of_the_first_schema_is_read_as_it_is_and_brought_up_in_pla
     assert await aggregates(store, FIVE_MINUTES) == []
     with closing(sqlite3.connect(path)) as file:
         assert file.execute("PRAGMA user_version").fetchone() == (1,)  # reading changes nothing
-    await store.write([reading(1)])
+    corrected = msgspec.structs.replace(reading(1), measured={"temperature": 22.0})
+    await store.write([corrected])
     await store.write_aggregates([aggregate(0)])
-    assert await stored(store) == [reading(0), reading(1)]
+    assert await stored(store) == [reading(0), corrected]
     assert await aggregates(store, FIVE_MINUTES) == [aggregate(0)]
     with closing(sqlite3.connect(path)) as file:
-        assert file.execute("PRAGMA user_version").fetchone() == (3,)
+        assert file.execute("PRAGMA user_version").fetchone() == (4,)
     await store.close()
 
 

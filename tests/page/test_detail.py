@@ -4,6 +4,10 @@ import json
 
 from playwright.async_api import Page, expect
 
+from api.times import system_clock
+from schemas.advertisement import Coordinate
+from schemas.delivery import Delivery
+from schemas.reading import Reading
 from tests.page.homes import HOUR, address, small_home, week
 from tests.page.site import Site
 
@@ -59,6 +63,21 @@ async def test_receptions_facts_and_the_way_to_the_csv(page: Page, site: Site) -
     link = await page.get_by_role("link", name="CSV").get_attribute("href")
     answer = await page.request.get(site.url + (link or ""))
     assert answer.headers["content-type"].startswith("text/csv")
+
+
+async def test_it_says_what_became_of_the_packets(page: Page, site: Site) -> None:
+    small_home(site)
+    hour = system_clock() // HOUR * HOUR - 2 * HOUR
+    await site.history.write_deliveries(
+        [Delivery(SENSOR, hour, 60, 58, {}, 1), Delivery(SENSOR, hour + HOUR, 1400, 1390, {}, 1, 720_000)]
+    )
+    at = {"received_at": hour, "time_source": "gateway", "gateway": "a", "values": {}, "format": "bluflow"}
+    await site.history.write(
+        [Reading(SENSOR, hour + n, at=Coordinate(0, 0, n, 0), **at) for n in range(57)]  # type: ignore[arg-type]
+    )
+    await page.goto(f"{site.url}/#{SENSOR}")
+    line = "Last 24 hours: 1,448 of 1,460 packets heard, 12 lost on the air, 1,391 in the pipeline; 12 min unknown"
+    await expect(page.locator(".delivery")).to_have_text(line)
 
 
 async def test_the_keyboard_opens_and_closes(page: Page, site: Site) -> None:

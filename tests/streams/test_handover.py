@@ -34,6 +34,14 @@ def test_a_packet_that_another_decoder_reads_otherwise_is_the_same_packet() -> N
     assert unheld(made, held) == []
 
 
+def test_a_correction_that_changed_between_the_two_makes_no_other_packet() -> None:
+    held = msgspec.structs.replace(reading(0), packet_id=None)
+    said = held.values["temperature"]
+    made = copy(0, packet_id=None, by=5, values={**held.values, "temperature": 9.0}, measured={"temperature": said})
+    assert unheld([made], [held]) == []
+    assert unheld([held], [made]) == []
+
+
 def test_a_held_reading_stands_for_one_packet_only() -> None:
     """A battery was changed: within two minutes the same number comes again."""
     first, again = reading(0), copy(1, packet_id=0, values={"temperature": 9.5})

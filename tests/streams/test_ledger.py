@@ -224,6 +224,15 @@ def test_packets_without_an_id_are_heard_and_their_time_is_unknown() -> None:
     assert (only.expected, only.heard, only.unknown_ms) == (60, 60, HOUR)
 
 
+def test_a_packet_without_an_id_between_others_makes_none_of_them_missing() -> None:
+    said = [(0, 5), (MINUTE, None), (2 * MINUTE, 7), (3 * MINUTE, 8)]
+    make = [(at, partial(heard, at, values={"temperature": at} | ({"packet_id": n} if n else {}))) for at, n in said]
+    track = Tracker()
+    track.fold(number([*make, *ticks(0, 2 * HOUR)]))
+    only = track.hours()[0]
+    assert (only.expected, only.heard, only.unknown_ms) == (4, 4, 2 * MINUTE + 57 * MINUTE)
+
+
 @pytest.mark.parametrize("before", [[], [(0, 9)]])
 def test_two_packets_of_one_moment_may_be_heard_the_wrong_way_round(before: list[tuple[int, int]]) -> None:
     """A press of the button beside a beacon: of the first the early copies are missed."""

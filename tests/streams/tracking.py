@@ -19,7 +19,7 @@ from schemas.codec import (
 from schemas.delivery import Delivery
 from schemas.freshness import Transition
 from schemas.gateway import GatewayChange
-from schemas.reading import Reading
+from schemas.reading import Latest, Reading
 from schemas.registry import Registry
 from schemas.topics import (
     ADVERTISEMENTS,
@@ -142,6 +142,10 @@ class Tracker:
     @property
     def readings(self) -> list[Reading]:
         return self._of(READINGS)
+
+    @property
+    def latest(self) -> list[Latest]:
+        return self._of(LATEST)
 
     @property
     def transitions(self) -> list[Transition]:

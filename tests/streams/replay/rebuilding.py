@@ -40,11 +40,12 @@ async def replay(
     keys: dict[str, bytes] | None = None,
     sensor: str | None = None,
     write: bool = True,
+    registry: Registry | None = None,
 ) -> list[Outcome]:
     with staged(history, days) as staging:
         records = [each for each in records if days.read_from <= each.received_at < days.read_to]
         source = ListSource(records, cut=cut, missing=missing)
-        read = await fold_log(source, days, staging, keys=keys or {}, registry=Registry(), sensor=sensor)
+        read = await fold_log(source, days, staging, keys=keys or {}, registry=registry or Registry(), sensor=sensor)
         return [each async for each in replace_days(staging, read, days, history, sensor=sensor, write=write)]
 
 

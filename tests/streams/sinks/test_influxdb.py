@@ -5,6 +5,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from aiokafka.admin import AIOKafkaAdminClient
+
+from runtime.kafka import ensure_topics
 from runtime.registry_change import change_registry
 from runtime.registry_copy import read_copy
 from schemas.aggregate import FIVE_MINUTES
@@ -68,6 +71,27 @@ async def test_readings_and_aggregates_come_in_with_their_place_as_it_is_then(
     }
     assert (tmp_path / "sinks.log").read_text().count("what was read before stays") == 1
     assert not pipeline.history_file.exists()
+
+
+async def test_nothing_is_placed_before_the_registry_was_read(
+    pipeline: Pipeline, start: Callable[..., Any], influx: Influx
+) -> None:
+    bucket, settings = influx.make_buckets(), pipeline.settings
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.broker)
+    await admin.start()
+    await admin.delete_topics([settings.topic(SENSORS)])
+    await admin.close()
+    start(**environment(influx, bucket))
+    await pipeline.send(READINGS, [reading_message(0)])
+
+    async def says_why() -> bool:
+        status, text = await pipeline.page("/health/ready")
+        return status == 503 and "history: store: registry: topic" in text and "bluflow topics --create" in text
+
+    await until(says_why)
+    assert await pipeline.committed("history") == 0
+    await ensure_topics(settings.broker, [SENSORS], settings.topic_prefix, embedded=True)
+    await until(partial(committed, pipeline, 1, 0), seconds=60)
 
 
 async def test_a_server_killed_while_it_is_written_loses_and_repeats_nothing(

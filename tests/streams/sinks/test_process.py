@@ -196,7 +196,7 @@ async def test_without_a_broker_it_lives_says_so_and_stops_when_told(
     child.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(child.wait, 5) == 0
     log = (tmp_path / "sinks.log").read_text().splitlines()
-    assert len(log) == 3  # once for each sink, however often it was tried
+    assert len(log) == 5  # once for each sink and for the registry, however often it was tried
 
 
 async def test_what_cannot_be_used_is_one_line_and_exit_2(
