@@ -67,7 +67,6 @@ def test_a_frame_goes_from_a_gateway_to_the_api_through_logins_and_tls(
     given = {**secured.login(), **mqtt, **history, **keys, **pages}
     with running_stack(tmp_path / "data", SIMULATE="0", **given) as stack:
         assert f"https://127.0.0.1:{stack.ports['API_PORT']}/" in stack.screen()
-        assert "not ready yet" not in stack.screen()
         stack.sign_in((hardened.secrets.folder / "api-key-page").read_text().strip())
         connect(prefix).publish(topic, payload)
         until(lambda: answer(stack, f"/api/v1/sensors/{SENSOR}"), 60, "the sensor on the API")
