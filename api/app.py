@@ -27,8 +27,9 @@ from api.watch import Watch, watch_registry
 from history.open import open_reader
 from history.store import HistoryReader, StoreMisconfigured, StoreUnavailable
 from runtime.registry import open_registry
+from runtime.registry_change import Change, Edit, change_registry
 from runtime.settings import SettingsError
-from schemas.topics import CLOCK, GATEWAYS, LATEST, Topic
+from schemas.topics import CLOCK, GATEWAYS, LATEST, SENSORS, Topic
 
 log = logging.getLogger(__name__)
 
@@ -108,11 +109,17 @@ def open_services(settings: ApiSettings) -> Services:
         own,
         check_seconds=settings.check_seconds,
     )
+
+    async def write(edit: Edit, now: int) -> dict[str, Change]:
+        changes = await change_registry(settings.broker, settings.topic(SENSORS), edit, now)
+        await registry.catch_up()
+        return changes
+
     try:
         history = open_reader(settings)
     except StoreMisconfigured as error:
         raise SettingsError(str(error)) from None
-    return Services(settings, system_clock, live, reader, history, own, registry, changes, keys)
+    return Services(settings, system_clock, live, reader, history, own, registry, changes, write, keys)
 
 
 async def seed(table: SensorTable, history: HistoryReader) -> None:

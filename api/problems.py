@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from api.changes import TooManyStreams
 from history.store import StoreUnavailable
@@ -19,7 +20,7 @@ MEDIA_TYPE = "application/problem+json"
 class BadParameter(BaseModel):
     """One parameter of the request that cannot be used."""
 
-    parameter: str = Field(description="its name in the path or the query", examples=["from"])
+    parameter: str = Field(description="its name in the path or the query, or a member of the body", examples=["from"])
     detail: str = Field(description="what is wrong with it", examples=["not an RFC 3339 time or date"])
 
 
@@ -70,8 +71,11 @@ def problem(
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problems of an operation for its OpenAPI description; 500 is always among them."""
     texts = {
+        400: "The body is not JSON",
         404: "Not known",
         406: "None of the formats that Accept asks for",
+        413: "The body is too long",
+        415: "The body is of another type than Accept-Patch names",
         422: "A parameter cannot be used; `errors` names it",
         500: "A fault of the API; `id` finds it in the log",
         503: "Cannot be answered now; `detail` says why. Try again",
@@ -101,8 +105,8 @@ def install(app: FastAPI) -> None:
             405: f"{request.method} is not possible here",
         }.get(error.status_code, str(error.detail))
         headers = dict(error.headers or {})
-        if headers.get("Allow") == "GET":  # the guard makes HEAD of it
-            headers["Allow"] = "GET, HEAD"
+        if "Allow" in headers:
+            headers["Allow"] = ", ".join(_allowed(request))
         return problem(error.status_code, detail, request.url.path, headers=headers)
 
     @app.exception_handler(RequestValidationError)
@@ -113,3 +117,13 @@ def install(app: FastAPI) -> None:
         ]
         detail = "; ".join(f"{one.parameter}: {one.detail}" for one in errors)
         return problem(422, detail, request.url.path, errors=errors)
+
+
+def _allowed(request: Request) -> list[str]:
+    """What the path can be asked: each method is a route of its own, and the guard makes HEAD of GET."""
+    found = [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
+    return ["GET", "HEAD", *found[1:]] if "GET" in found else found

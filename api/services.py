@@ -1,5 +1,6 @@
 """What a request handler may use, opened once by the app."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -15,7 +16,11 @@ from api.settings import ApiSettings
 from api.times import Clock
 from history.store import HistoryReader
 from runtime.registry import SensorRegistry
+from runtime.registry_change import Change, Edit
 from schemas.topics import GATEWAYS, LATEST
+
+# (what to change, unix milliseconds) -> what was changed, once the registry's topic and this process have it
+RegistryWriter = Callable[[Edit, int], Awaitable[dict[str, Change]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,7 @@ class Services:
     metrics: Metrics
     registry: SensorRegistry
     changes: Changes
+    write: RegistryWriter
     keys: ApiKeyFile | None = None  # None: no request needs one
 
     def position(self) -> Position | None:

@@ -23,6 +23,7 @@ from schemas.topics import SENSORS
 log = logging.getLogger("bluflow.registry")
 
 LOOK_SECONDS = 1.0
+CATCH_UP_SECONDS = 5.0
 LONGEST_PAUSE = 10.0  # seconds between two tries, while the broker is away
 _PATIENCE = 60  # polls of a second without a record that is known to be there
 
@@ -48,6 +49,7 @@ class SensorRegistry:
         self._broker, self._topic = broker, topic
         self._merged_from: tuple[Registry, Told] = file.registry, self.told
         self._wake = asyncio.Event()
+        self._looked, self._looks, self._looking = asyncio.Condition(), 0, False
 
     def refresh(self) -> str | None:
         """Read the file again if it has changed. Gives an error's line, once; what was held before then stays."""
@@ -96,9 +98,15 @@ class SensorRegistry:
             following.cancel()
             await asyncio.wait([following])
 
-    def look(self) -> None:
-        """Somebody knows that the topic has grown: do not wait for the next look."""
+    async def catch_up(self) -> None:
+        """Return once what the topic holds now was read by `run`. Raises TimeoutError if the broker is away again."""
+        enough = self._looks + 1 + self._looking  # a look that has begun may have asked too early
         self._wake.set()
+        try:
+            async with asyncio.timeout(CATCH_UP_SECONDS), self._looked:
+                await self._looked.wait_for(lambda: self._looks >= enough)
+        except TimeoutError:
+            raise TimeoutError("it is written, but could not be read back yet") from None
 
     async def _session(self) -> None:
         """From the topic's beginning to its end, and on. Raises NoSuchTopic, TailLost, KafkaError, OSError."""
@@ -120,8 +128,13 @@ class SensorRegistry:
             told: dict[str, Entry] = {}
             while True:
                 self._wake.clear()
+                self._looking = True
                 if await _read_on(consumer, places, told) or self.problem is not None:
                     self._adopt(told)
+                self._looking = False
+                async with self._looked:
+                    self._looks += 1
+                    self._looked.notify_all()
                 try:
                     await asyncio.wait_for(self._wake.wait(), LOOK_SECONDS)
                 except TimeoutError:

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Mapping
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from runtime.kafka import partitions_for
+from runtime.kafka import partitions_for, stop_consumer
 from runtime.kafka_login import kafka_login
 
 _POLL_MS = 1000
@@ -32,8 +32,8 @@ async def snapshot(
     consumer = AIOKafkaConsumer(
         bootstrap_servers=broker, auto_offset_reset="earliest", enable_auto_commit=False, **kafka_login()
     )
-    await consumer.start()
     try:
+        await consumer.start()
         numbers = await partitions_for(consumer, topic)
         if not numbers:
             raise NoSuchTopic(topic)
@@ -56,7 +56,7 @@ async def snapshot(
                     if record.offset < ends[place]:
                         yield record
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
 
 
 async def _begins(

@@ -50,7 +50,13 @@ class Sensor(Contract):
 
     id: str = Field(description="MAC address, lower case with colons", examples=[SENSOR])
     name: str | None = Field(description="name from the registry, null if it has none", examples=["Fridge"])
-    location: str = Field(description="where the registry says it is now, else `unassigned`", examples=["Kitchen"])
+    location: str = Field(
+        description="where the registry says it is now, `site/floor/room` as far as they are given; else `unassigned`",
+        examples=["Kitchen"],
+    )
+    room: str | None = Field(description="its room, null if nobody says", examples=["Kitchen"])
+    floor: str | None = Field(description="the room's floor, null if nobody says", examples=["1"])
+    site: str | None = Field(description="the house, plant or address, null if nobody says", examples=["Home"])
     claimed: bool = Field(description="whether the registry has it")
     freshness: Freshness = Field(
         description="by the silence since last_seen in expected intervals: fresh below 3, late from 3, stale from 5, "
@@ -71,6 +77,9 @@ class Sensor(Contract):
     measured_at: str | None = Field(description="when the newest reading was measured", examples=[TIME])
     time_source: TimeSource | None = Field(description=TIME_SOURCE)
     values: dict[str, Value] = Field(description="the newest value of every property")
+    offsets: dict[str, float] = Field(
+        description="what the registry now adds to what the sensor says, by quantity", examples=[{"temperature": -0.3}]
+    )
     limits: dict[str, Limits] = Field(description="the registry's limits by quantity")
     out_of_limits: list[str] = Field(
         description="quantities whose newest value is not within its limits", examples=[["temperature"]]

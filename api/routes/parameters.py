@@ -46,6 +46,12 @@ def span(start: int | None, end: int | None, now: int) -> tuple[int, int]:
     return start, end
 
 
+Since = Annotated[
+    _Instant | None,
+    Query(description=f"from when on it counts: {_HOW}; now if left out", examples=["2026-03-01T12:00:00Z"]),
+]
+
+
 def only_known(request: Request) -> None:
     """Refuse a query parameter that the route does not have: a misspelt one must not be ignored."""
     known = [field.alias for field in request.scope["route"].dependant.query_params]

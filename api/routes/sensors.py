@@ -2,15 +2,19 @@
 
 from typing import Annotated
 
+from aiokafka.errors import KafkaError
 from fastapi import APIRouter, Query, Request, Response
 
+from api.body import PATCH_SCHEMA, merge_patch
 from api.conditional import TAGGED, tagged
 from api.pages import DEFAULT_LIMIT, LINK, Cursor, Limit, next_link, page
+from api.patch import MERGE_PATCH, patched
 from api.problems import ProblemRaised, described
 from api.responses import Receptions, SensorDetail, Sensors
-from api.routes.parameters import SensorId
+from api.routes.parameters import SensorId, Since
 from api.services import Services, Use
 from api.views.sensor import receptions, sensor, sensor_detail
+from runtime.snapshot import NoSuchTopic
 from schemas.freshness import Freshness
 
 router = APIRouter(prefix="/sensors", tags=["sensors"])
@@ -51,6 +55,34 @@ def get_sensor(request: Request, sensor_id: SensorId, services: Use) -> Response
     """One sensor with every gateway that hears it. A silent one is answered too."""
     known(services, sensor_id)
     return tagged(request, sensor_detail(services.live.at(services.now()), sensor_id))
+
+
+@router.patch(
+    "/{sensor_id}",
+    summary="Change what the registry says of a sensor",
+    response_model=SensorDetail,
+    responses=described(400, 404, 413, 415, 422, 503),
+    openapi_extra={"requestBody": {"required": True, "content": {MERGE_PATCH: {"schema": PATCH_SCHEMA}}}},
+)
+async def patch_sensor(request: Request, sensor_id: SensorId, services: Use, since: Since = None) -> SensorDetail:
+    """Name, place, interval, limits and offsets, by a JSON merge patch (RFC 7396): what is left out stays, null takes
+    away. Place and offsets count from `since` on. Answered once the registry's topic has it: it outlives every process.
+    """
+    known(services, sensor_id)
+    patch, now = await merge_patch(request), services.now()
+    start = now if since is None else since
+    if start < 0:
+        raise ProblemRaised(422, "since is before 1970", parameter="since")
+    patched(services.live.registry.entry(sensor_id), patch, start)  # what cannot be used is said, broker or not
+    file = services.registry.file.registry
+    try:
+        await services.write(
+            lambda told: {sensor_id: patched(told.get(sensor_id) or file.entry(sensor_id), patch, start)}, now
+        )
+    except (NoSuchTopic, KafkaError, TimeoutError, OSError) as error:
+        why = str(error) or type(error).__name__
+        raise ProblemRaised(503, f"the registry cannot be written now: {why}") from None
+    return sensor_detail(services.live.at(now), sensor_id)
 
 
 @router.get(

@@ -6,11 +6,12 @@ from typing import Any, cast
 from pydantic import JsonValue
 
 from api.live import Standing
+from api.patch import offsets_at
 from api.responses import Limits, Reception, Refused, Sensor, SensorDetail, Value
 from api.times import rfc3339
 from api.units import UNITS
 from schemas.reading import Latest
-from schemas.registry import Limit
+from schemas.registry import Limit, Placement
 
 
 def sensor(standing: Standing, id: str) -> Sensor:
@@ -43,16 +44,20 @@ def number(value: object) -> float | None:
 
 def _facts(standing: Standing, id: str) -> dict[str, Any]:
     entry, verdict = standing.registry.entry(id), standing.verdict(id)
-    latest = standing.live.sensors.get(id)
+    latest, place = standing.live.sensors.get(id), entry.placement_at(standing.now) or Placement(0)
     return {
         "id": id,
         "name": entry.name,
         "location": entry.location_at(standing.now),
+        "room": place.room,
+        "floor": place.floor,
+        "site": place.site,
         "claimed": standing.registry.claimed(id),
         "freshness": verdict.freshness,
         "cause": verdict.cause,
         "freshness_since": _time(verdict.since),
         "expected_interval_seconds": entry.interval_ms / 1000,
+        "offsets": offsets_at(entry, standing.now) if entry.offsets else {},
         "limits": {name: Limits(low=one.low, high=one.high) for name, one in sorted(entry.limits.items())},
         **(_heard(latest, entry.limits, standing.now) if latest else _UNHEARD),
     }

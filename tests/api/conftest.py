@@ -16,6 +16,7 @@ from api.services import Services
 from api.settings import ApiSettings
 from history.sqlite import SqliteHistory
 from runtime.registry import SensorRegistry
+from runtime.registry_change import Change, Edit
 from runtime.sensors_file import SensorsFile
 from schemas.gateway import Clock
 from schemas.topics import GATEWAYS, LATEST
@@ -47,7 +48,16 @@ async def services(tmp_path: Path) -> AsyncIterator[Services]:
         for partition in (0, 1)
     }
     history = SqliteHistory(tmp_path / "history.sqlite")
-    yield Services(settings, lambda: NOW, live, reader, history, metrics, registry, changes)
+
+    async def write(edit: Edit, now: int) -> dict[str, Change]:
+        """As the topic would have it."""
+        before = registry.told
+        wanted = {sensor: entry for sensor, entry in edit(before).items() if entry is not None}
+        registry.told = {**before, **wanted}
+        registry.merge()
+        return {sensor: Change(before.get(sensor), entry) for sensor, entry in wanted.items()}
+
+    yield Services(settings, lambda: NOW, live, reader, history, metrics, registry, changes, write)
     await history.close()
 
 

@@ -20,7 +20,7 @@ from tests.api.test_server import serving
 # a cursor comes from a Link header.
 CONFIG = """
 [checks]
-positive_data_acceptance.expected-statuses = [200, 304, 401, 404, 406, 422]
+positive_data_acceptance.expected-statuses = [200, 304, 400, 401, 404, 406, 422]
 """
 EXAMPLES, SEED = 25, 20260301
 

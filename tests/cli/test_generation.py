@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.generation_broker import GenerationBroker
+from cli.generation_status import SINKS
 from cli.generation_topics import groups_of
 from runtime.kafka import topics_of
 from schemas.topics import CLOCK, DECODE_CHANGELOG, DERIVED, READINGS, TOPICS
@@ -63,16 +64,16 @@ async def test_what_is_half_there_is_shown_made_whole_and_dropped(run: Run, kafk
             await broker.commit(each, await broker.ends(name, 4))
         await broker.delete([name], [])
     assert "g2          -     -           -" in (text := run("generation", "status").stdout)
-    assert "lacks 1 of its 9 topics" in text
+    assert f"lacks 1 of its {len(DERIVED)} topics" in text
     for arguments in (("switch", "g2"), ("compare", "default", "g2")):
         assert run("generation", *arguments).returncode == 2
     assert run("generation", "create", "g2").stdout == f"made: {name}\n"
 
     dry = run("generation", "drop", "g2", "--dry-run")
-    assert (dry.returncode, dry.stdout.count("topic "), dry.stdout.count("group ")) == (0, 9, 4)
+    assert (dry.returncode, dry.stdout.count("topic "), dry.stdout.count("group ")) == (0, len(DERIVED), 2 + len(SINKS))
     nobody = run("generation", "drop", "g2")
     assert (nobody.returncode, "add --yes" in nobody.stderr) == (2, True)
-    assert len(await partitions(kafka, topics, "g2")) == 9
+    assert len(await partitions(kafka, topics, "g2")) == len(DERIVED)
     assert run("generation", "drop", "g2", "--yes").returncode == 0
     assert await partitions(kafka, topics, "g2") == {}
     async with GenerationBroker(kafka) as broker:

@@ -22,10 +22,15 @@ from api.times import system_clock
 from api.watch import Watch
 from history.sqlite import SqliteHistory
 from runtime.registry import SensorRegistry
+from runtime.registry_change import Change, Edit
 from runtime.sensors_file import SensorsFile
 from schemas.gateway import Clock, GatewayState
 from schemas.reading import Latest
 from schemas.topics import GATEWAYS, LATEST, Topic
+
+
+async def _nobody_writes(edit: Edit, now: int) -> dict[str, Change]:
+    raise TimeoutError("the page only reads")
 
 
 class Site:
@@ -82,6 +87,7 @@ class Site:
             Metrics(self._live, system_clock),
             self._registry,
             changes,
+            _nobody_writes,
             self.keys,
         )
         app = create_app(self._settings, services)
