@@ -10,6 +10,7 @@ import uvicorn
 from api.app import create_app
 from api.settings import ApiSettings
 from runtime.process import listen, main
+from runtime.tls import page_tls
 
 
 class Server(uvicorn.Server):
@@ -27,7 +28,14 @@ async def serve(settings: ApiSettings, stop: asyncio.Event) -> None:
     gc.set_threshold(100_000, 50, 50)
     listening = listen(settings, settings.port, "api cannot listen")
     app = create_app(settings)
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    tls = page_tls(settings)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+        ssl_context_factory=(lambda *_: tls) if tls else None,
+    )
     server = Server(config)
 
     async def end() -> None:

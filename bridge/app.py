@@ -17,6 +17,7 @@ from bridge.settings import BridgeSettings
 from bridge.subscriber import Subscriber
 from bridge.ticks import tick
 from runtime.health import health_page
+from runtime.tls import page_tls
 from schemas.frame import Frame
 
 log = logging.getLogger("bluflow.bridge")
@@ -62,7 +63,9 @@ async def bridge(settings: BridgeSettings, stop: asyncio.Event) -> None:
     parts = Bridge(settings)
     async with contextlib.AsyncExitStack() as stack:
         # Live means that this loop still answers: no other check says more.
-        await stack.enter_async_context(health_page(settings.host, settings.port, ready=parts.problem))
+        await stack.enter_async_context(
+            health_page(settings.host, settings.port, ready=parts.problem, tls=page_tls(settings))
+        )
         group = await stack.enter_async_context(asyncio.TaskGroup())
         running = [
             group.create_task(parts.forwarder.run(), name="forwarder"),

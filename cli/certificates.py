@@ -1,4 +1,4 @@
-"""An authority of our own and the certificates it signs for the brokers and the store. Keys are on the P-256 curve.
+"""An authority of our own and the certificates it signs for every server of the stack. Keys are on the P-256 curve.
 
 P-256 is among what Shelly's gateways take (Shelly's knowledge base, "Supported Certs and Config"). An authority lives
 for twenty years, since each gateway holds it, a certificate for five: `bluflow secrets init` makes it anew when its two

@@ -1,6 +1,7 @@
 """Whether a child is up: its port accepts, its health page says 200. Asked only while something starts."""
 
 import asyncio
+import ssl
 import time
 
 from runtime.settings import host_port
@@ -18,11 +19,11 @@ async def accepts(address: str) -> bool:
     return True
 
 
-async def says_ready(address: str, path: str) -> bool:
-    """Whether GET `path` answers 200."""
+async def says_ready(address: str, path: str, tls: ssl.SSLContext | None = None) -> bool:
+    """Whether GET `path` answers 200, over TLS if that is given."""
     try:
         async with asyncio.timeout(2.0):
-            reader, writer = await asyncio.open_connection(*host_port(address))
+            reader, writer = await asyncio.open_connection(*host_port(address), ssl=tls)
             try:
                 writer.write(f"GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n".encode())
                 status = await reader.readline()
@@ -43,10 +44,10 @@ async def until_accepts(address: str, seconds: float) -> bool:
     return True
 
 
-async def until_ready(address: str, path: str, seconds: float) -> bool:
+async def until_ready(address: str, path: str, seconds: float, tls: ssl.SSLContext | None = None) -> bool:
     """Wait until the health page says 200; False if it does not in time."""
     deadline = time.monotonic() + seconds
-    while not await says_ready(address, path):
+    while not await says_ready(address, path, tls):
         if time.monotonic() > deadline:
             return False
         await asyncio.sleep(4 * _ASK_EVERY)

@@ -29,7 +29,7 @@ def overview(stack: Stack, not_ready: list[str]) -> str:
     """Where everything is, and how to point a real gateway at it."""
     page = stack.page
     rows = [
-        ("API", f"http://{page(stack.api.port)}/"),
+        ("API", f"{'https' if stack.api.tls_certificate_file else 'http'}://{page(stack.api.port)}/"),
         ("MQTT", stack.mqtt + ("  (embedded)" if stack.embedded_mqtt else "")),
         ("Kafka", stack.broker + ("  (embedded)" if stack.embedded_kafka else "")),
         (

@@ -35,6 +35,12 @@ SERVERS = {
     "mosquitto": ("mosquitto", "mosquitto-b", "mqtt-proxy"),
     "redpanda": ("redpanda", "redpanda-1", "redpanda-2"),
     "influxdb": ("influxdb", "influxdb-b"),
+    "bridge": ("bridge", "bridge-b"),
+    "streams": ("streams",),
+    "sinks": ("sinks", "sinks-b"),
+    "api": ("api", "api-b"),
+    "inventory": ("inventory",),
+    "homeassistant": ("homeassistant",),
 }
 HERE = ("localhost", "127.0.0.1")
 _SOON = timedelta(days=60)

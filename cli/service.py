@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import ssl
 import subprocess
 import threading
 from collections.abc import Awaitable, Callable, Mapping
@@ -25,6 +26,7 @@ class Service:
     """What to start. `address` (host:port) accepts once it runs; `health` answers 200 once it is ready.
 
     `depends_on`: must run first, and when one of these dies this is restarted with it.
+    `tls`: how to ask it, None for plain HTTP.
     `after`: must run first, no more. `once_up` is awaited after each start, before anything that depends on it starts.
     """
 
@@ -33,6 +35,7 @@ class Service:
     env: Mapping[str, str] = field(default_factory=dict)
     address: str | None = None
     health: str | None = None
+    tls: ssl.SSLContext | None = None
     depends_on: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     once_up: Callable[[], Awaitable[None]] = _nothing

@@ -15,6 +15,7 @@ from cli.service import Service
 from cli.settings import RunSettings
 from runtime.sensors_file import open_sensors
 from runtime.settings import load
+from runtime.tls import asking_tls
 from shelly.inventory.settings import InventorySettings
 from streams.settings import StreamsSettings
 from streams.sinks.settings import SinkSettings
@@ -106,7 +107,7 @@ class Stack:
 
     def services(self, kafka_folder: KafkaFolder, topics_exist: Callable[[], Awaitable[None]]) -> list[Service]:
         """In the order of starting; stopping goes the other way."""
-        env = self._env()
+        env, tls = self._env(), asking_tls(self.run)
         brokers = []
         if self.embedded_kafka:
             command = kafka_command(self.run.kafka_port, kafka_folder.folder)
@@ -116,7 +117,7 @@ class Stack:
 
         def process(name: str, *module: str, port: int, after: tuple[str, ...] = ()) -> Service:
             address, needs = self.page(port), ("kafka",)
-            return Service(name, _python(*module), env, address, "/health/ready", depends_on=needs, after=after)
+            return Service(name, _python(*module), env, address, "/health/ready", tls, depends_on=needs, after=after)
 
         stack = [
             *brokers,
@@ -127,7 +128,7 @@ class Stack:
         ]
         # after the bridge, for which the answers are
         address, command = self.page(self.inventory.port), _python("shelly.inventory")
-        stack.append(Service("inventory", command, env, address, "/health/ready", after=("mqtt", "bridge")))
+        stack.append(Service("inventory", command, env, address, "/health/ready", tls, after=("mqtt", "bridge")))
         if self.home_assistant.enabled:
             port = self.home_assistant.port
             stack.append(process("homeassistant", "api.homeassistant", port=port, after=("mqtt",)))

@@ -155,7 +155,7 @@ class Supervisor:
             log.exception("after the start of %s", service.name)
             return
         if service.address and service.health and not again:
-            child.ready = await until_ready(service.address, service.health, patience.health)
+            child.ready = await until_ready(service.address, service.health, patience.health, service.tls)
         child.was_up = True
         child.up.set()
         if again:

@@ -25,11 +25,14 @@ def truth(
     from cli.truth_compared import compare
     from cli.truth_shown import show
     from runtime.settings import load
+    from runtime.tls import asking_tls
     from shelly.world.truth_file import read_truth
 
     settings = load(ApiSettings)
     deadline = time.monotonic() + wait
-    with asking(api or f"http://{settings.host}:{settings.port}", key_file) as client:
+    tls = None if api else asking_tls(settings)
+    own = f"{'https' if tls else 'http'}://{settings.host}:{settings.port}"
+    with asking(api or own, key_file, tls) as client:
         while True:
             told = read_truth(file)
             verdicts = compare(told, held(client, told))

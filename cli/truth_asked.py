@@ -2,6 +2,7 @@
 
 import json
 import logging
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +19,11 @@ _TIMEOUT = 30.0  # seconds
 
 
 @contextmanager
-def asking(address: str, key_file: Path | None) -> Iterator[httpx.Client]:
-    """A client of the API there. Raises Unusable, also for what it refuses while the context lasts."""
+def asking(address: str, key_file: Path | None, tls: ssl.SSLContext | None = None) -> Iterator[httpx.Client]:
+    """A client of the API there. Raises Unusable, also for what it refuses while the context lasts.
+
+    Whom it trusts at an https address: as `tls` says, else as the system does.
+    """
     logging.getLogger("httpx").setLevel(logging.WARNING)
     headers = {}
     if key_file:
@@ -28,7 +32,7 @@ def asking(address: str, key_file: Path | None) -> Iterator[httpx.Client]:
         except (OSError, UnicodeDecodeError) as error:
             raise Unusable(f"{key_file} cannot be read: {error}") from None
     try:
-        with httpx.Client(base_url=address, headers=headers, timeout=_TIMEOUT) as client:
+        with httpx.Client(base_url=address, headers=headers, timeout=_TIMEOUT, verify=tls or True) as client:
             yield client
     except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         raise Unusable(f"no API answers on {address}: {error}: is it running, and is --api right?") from None

@@ -1,5 +1,6 @@
 """The page every process serves on its own port: /health/live, /health/ready, /health/startup, /metrics."""
 
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -24,10 +25,17 @@ def _answer(check: Check) -> Callable[[web.Request], "web.Response"]:
 
 @asynccontextmanager
 async def health_page(
-    host: str, port: int, *, ready: Check, live: Check = lambda: None, registry: CollectorRegistry = REGISTRY
+    host: str,
+    port: int,
+    *,
+    ready: Check,
+    live: Check = lambda: None,
+    tls: ssl.SSLContext | None = None,
+    registry: CollectorRegistry = REGISTRY,
 ) -> AsyncIterator[None]:
     """Serve while the context lasts. A check answers None when all is well, else what is wrong.
 
+    `tls`: what it is served with, None for plain HTTP.
     Raises CannotListen, for one that is taken.
     """
 
@@ -51,7 +59,7 @@ async def health_page(
     await runner.setup()
     try:
         try:
-            await web.TCPSite(runner, host, port).start()
+            await web.TCPSite(runner, host, port, ssl_context=tls).start()
         except OSError as error:
             raise CannotListen("health page", host, port, error) from None
         yield

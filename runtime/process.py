@@ -16,6 +16,7 @@ from runtime.kafka_login import kafka_login
 from runtime.logs import setup_logging
 from runtime.secret_files import open_to_others, secrets_of
 from runtime.settings import CannotListen, Settings, SettingsError, load, variable
+from runtime.tls import page_tls
 
 log = logging.getLogger("bluflow.process")
 
@@ -44,6 +45,7 @@ def start(kind: type[S], *, name: str, kafka: bool) -> S:
     for warning in open_to_others(settings):
         log.warning("%s", warning)
     kafka_login()  # what cannot be used ends it now, in one line
+    page_tls(settings)
     if kafka:
         from runtime.kafka import fetch_patiently  # here: a process without Kafka need not load its client
 

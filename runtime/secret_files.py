@@ -40,7 +40,7 @@ def open_to_others(settings: Settings) -> list[str]:
 
 def _files(settings: Settings) -> Iterator[tuple[str, Path]]:
     for name in type(settings).model_fields:
-        if name.endswith(("password_file", "token_file", "keys_file")):
+        if name.endswith(("password_file", "token_file", "keys_file", "tls_key_file")):
             # a file of keys has a place of its own where none is named
             path = getattr(settings, name) or getattr(settings, name.removesuffix("_file") + "_path", None)
             if path is not None:

@@ -88,7 +88,14 @@ class Settings(BaseSettings):
         description="json, text, or auto: text on a terminal, else JSON",
     )
     host: str = Field("127.0.0.1", validation_alias="BLUFLOW_HOST", description="address that the HTTP pages bind")
-
+    tls_certificate_file: Path | None = Field(
+        None,
+        validation_alias="BLUFLOW_TLS_CERTIFICATE_FILE",
+        description="PEM file of the certificate that the HTTP pages show: turns TLS on",
+    )
+    tls_key_file: Path | None = Field(
+        None, validation_alias="BLUFLOW_TLS_KEY_FILE", description="PEM file of its private key, mode 0600"
+    )
     data: Path = Field(
         Path("data"), validation_alias="BLUFLOW_DATA", description="folder of history, archive and generated secrets"
     )

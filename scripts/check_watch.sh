@@ -7,8 +7,9 @@ trap 'rm -rf "$made"' EXIT
 
 echo "prometheus.yml and rules: promtool"
 cp -r prometheus "$made"
-sed -i "s#/run/secrets/#$made/prometheus/poc/#" "$made/prometheus/prometheus.yml" # promtool wants to see the key's file
-promtool check config "$made/prometheus/prometheus.yml"
+.venv/bin/bluflow secrets init --dir "$made/secrets" >/dev/null # promtool wants to see the files that are named
+sed -i "s#/run/secrets/#$made/secrets/#" "$made/prometheus/prometheus.yml"
+promtool check config "$made/prometheus/prometheus.yml" "$made/prometheus/poc.yml"
 promtool test rules prometheus/tests/*.yml
 
 echo "alertmanager.yml, and with every setting: amtool"

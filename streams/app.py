@@ -14,6 +14,7 @@ import faust
 from runtime.health import health_page
 from runtime.kafka_login import kafka_login
 from runtime.registry import SensorRegistry
+from runtime.tls import page_tls
 from schemas.frame import received_at
 from schemas.topics import ADVERTISEMENTS, DECODE_CHANGELOG, RAW_FRAMES, TRACK_CHANGELOG, Topic, worker_group
 from streams import metrics
@@ -166,7 +167,9 @@ def _serve(app: EngineApp, settings: StreamsSettings, stages: dict[str, Stage]) 
 
     @app.from_start
     async def page() -> None:
-        async with health_page(settings.host, settings.port, ready=ready, live=watchdog.problem):
+        async with health_page(
+            settings.host, settings.port, ready=ready, live=watchdog.problem, tls=page_tls(settings)
+        ):
             while not app.should_stop:
                 for name, stage in stages.items():
                     metrics.STATES.labels(name).set(len(stage.table.data))

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ import psutil
 
 from cli.child import spawn
 from cli.kafka_folder import choose
+from runtime.settings import Settings
+from runtime.tls import asking_tls
 from tests.conftest import find_free_port
 from tests.polling import until
 
@@ -32,11 +35,22 @@ CHILDREN = {
 class Stack:
     """A running stack: its addresses, its API, its children."""
 
-    def __init__(self, data: Path, supervisor: "subprocess.Popen[bytes]", ports: dict[str, int]) -> None:
+    def __init__(
+        self,
+        data: Path,
+        supervisor: "subprocess.Popen[bytes]",
+        ports: dict[str, int],
+        tls: ssl.SSLContext | None,
+    ) -> None:
         self.data, self.supervisor, self.ports = data, supervisor, ports
         self.mqtt = f"127.0.0.1:{ports['RUN_MQTT_PORT']}"
         self.kafka = f"127.0.0.1:{ports['RUN_KAFKA_PORT']}"
-        self.api = httpx.Client(base_url=f"http://127.0.0.1:{ports['API_PORT']}", timeout=5)
+        self.tls = tls
+        self.api = httpx.Client(base_url=self.page("API"), timeout=5, verify=tls or True)
+
+    def page(self, process: str) -> str:
+        """Where the page of a process is, by the prefix of its settings."""
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.ports[f'{process}_PORT']}"
 
     def sign_in(self, key: str) -> None:
         """Ask with that key from now on."""
@@ -82,7 +96,7 @@ def running_stack(data: Path, *arguments: str, **env: str) -> Iterator[Stack]:
         supervisor = spawn(
             [sys.executable, "-m", "cli", "run", *arguments], env=environment, stdout=screen, stderr=screen
         )
-    stack = Stack(data, supervisor, ports)
+    stack = Stack(data, supervisor, ports, _asking(env))
     try:
         until(lambda: "bluflow runs" in stack.screen(), 60, f"start: {stack.screen()}")
         yield stack
@@ -95,3 +109,10 @@ def running_stack(data: Path, *arguments: str, **env: str) -> Iterator[Stack]:
             supervisor.kill()
             supervisor.wait()
             shutil.rmtree(choose(data).folder, ignore_errors=True)  # what a killed one leaves in memory
+
+
+def _asking(env: dict[str, str]) -> ssl.SSLContext | None:
+    """How to ask the pages that have these settings."""
+    pair = (env.get(f"BLUFLOW_TLS_{half}_FILE") for half in ("CERTIFICATE", "KEY"))
+    certificate, key = (Path(file) if file else None for file in pair)
+    return asking_tls(Settings(tls_certificate_file=certificate, tls_key_file=key))

@@ -17,6 +17,7 @@ from api.times import system_clock
 from runtime.health import health_page
 from runtime.mqtt_connection import Message, MqttConnection
 from runtime.registry import open_registry
+from runtime.tls import page_tls
 from runtime.version import version
 from schemas.home_assistant import STATE, configured_sensor, status_topic
 from schemas.topics import CLOCK, GATEWAYS, LATEST, Topic
@@ -104,7 +105,9 @@ async def home_assistant(settings: HomeAssistantSettings, stop: asyncio.Event) -
     """Tell Home Assistant until `stop` is set. Raises CannotListen; a bug in a task ends the process."""
     parts = HomeAssistant(settings)
     async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(health_page(settings.host, settings.port, ready=parts.problem))
+        await stack.enter_async_context(
+            health_page(settings.host, settings.port, ready=parts.problem, tls=page_tls(settings))
+        )
         group = await stack.enter_async_context(asyncio.TaskGroup())
         running = [
             group.create_task(parts.registry.run(), name="registry"),

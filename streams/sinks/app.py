@@ -13,6 +13,7 @@ from runtime.health import health_page
 from runtime.registry import SensorRegistry, open_registry
 from runtime.registry_copy import keep_copy
 from runtime.settings import SettingsError
+from runtime.tls import page_tls
 from schemas.registry import Registry
 from streams.sinks.aggregates import AggregatesTarget
 from streams.sinks.archive import ArchiveTarget
@@ -59,7 +60,7 @@ async def app(settings: SinkSettings, stop: asyncio.Event) -> None:
         return "; ".join(problem for problem in problems if problem) or None
 
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(health_page(settings.host, settings.port, ready=ready))
+        await stack.enter_async_context(health_page(settings.host, settings.port, ready=ready, tls=page_tls(settings)))
         group = await stack.enter_async_context(asyncio.TaskGroup())
         following = group.create_task(registry.run())
         await asyncio.wait([group.create_task(sink.run(stop)) for sink in running])

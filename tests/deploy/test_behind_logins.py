@@ -15,6 +15,7 @@ from tests.cli.processes import bluflow
 from tests.deploy.conftest import Connection, Hardened
 from tests.deploy.secured_kafka import SecuredKafka
 from tests.influxdb import Influx
+from tests.pages_tls import pages_tls
 from tests.polling import until
 from tests.stack import running_stack
 from tests.test_one_frame import SENSOR, answer, frame_of_now
@@ -62,7 +63,10 @@ def test_a_frame_goes_from_a_gateway_to_the_api_through_logins_and_tls(
         "SSL_CERT_FILE": str(hardened.ca),
     }
     keys = {"API_KEYS": "required", "API_KEYS_FILE": str(hardened.secrets.folder / KEYS)}
-    with running_stack(tmp_path / "data", SIMULATE="0", **secured.login(), **mqtt, **history, **keys) as stack:
+    pages = pages_tls(hardened.secrets.folder, tmp_path)
+    given = {**secured.login(), **mqtt, **history, **keys, **pages}
+    with running_stack(tmp_path / "data", SIMULATE="0", **given) as stack:
+        assert f"https://127.0.0.1:{stack.ports['API_PORT']}/" in stack.screen()
         stack.sign_in((hardened.secrets.folder / "api-key-page").read_text().strip())
         connect(prefix).publish(topic, payload)
         until(lambda: answer(stack, f"/api/v1/sensors/{SENSOR}"), 60, "the sensor on the API")

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from cryptography import x509
 
 from api.homeassistant.settings import HomeAssistantSettings
 from api.settings import ApiSettings
@@ -153,14 +155,58 @@ def test_the_api_asks_for_keys_but_in_the_proof_of_concept(stack: Any) -> None:
             assert stack["combination"] == "poc" or folder in {volume.target for volume in volumes(service)}, name
 
 
-def test_prometheus_has_the_key_that_its_configuration_names(stack: Any) -> None:
-    [path] = re.findall(r"credentials_file: (\S+?)}", (ROOT / "prometheus" / "prometheus.yml").read_text())
-    prometheus = stack["services"]["prometheus"]
-    there = {f"/run/secrets/{secret}" for secret in prometheus.get("secrets", [])}
-    for volume in volumes(prometheus):
-        if not volume.is_named:
-            there |= {f"{volume.target}/{file.name}" for file in (ROOT / volume.source).iterdir()}
-    assert path in there
+def prometheus_file(stack: Any) -> str:
+    """What Prometheus is told to read."""
+    name: str
+    [name] = re.findall(r"--config.file=/etc/prometheus/(\S+?)'", str(stack["services"]["prometheus"]["command"]))
+    return (ROOT / "prometheus" / name).read_text()
+
+
+def test_prometheus_has_the_secrets_that_its_configuration_names_and_none_in_the_proof_of_concept(stack: Any) -> None:
+    named = set(re.findall(r"/run/secrets/([\w.-]+)", prometheus_file(stack)))
+    assert named <= set(stack["services"]["prometheus"].get("secrets", []))
+    assert bool(named) == (stack["combination"] != "poc")
+
+
+def test_the_proof_of_concept_is_watched_as_the_hardened_stack_is() -> None:
+    """The same jobs and rules: only TLS, logins and what compose.ha.yml alone has are not there."""
+    hardened, poc = (yaml.safe_load(prometheus_file(merged(COMBINATIONS[name]))) for name in ("default", "poc"))
+    for manager in hardened["alerting"]["alertmanagers"]:
+        plain(manager)
+    for job in hardened["scrape_configs"]:
+        plain(job)
+        if "static_configs" in job:
+            job.pop("dns_sd_configs", None)
+    assert poc == hardened
+
+
+def plain(asked: dict[str, Any]) -> None:
+    """Without what TLS and a login need."""
+    for name in ("scheme", "tls_config", "authorization", "basic_auth"):
+        asked.pop(name, None)
+
+
+def test_our_pages_are_served_over_tls_and_prometheus_wants_their_very_name(stack: Any, secrets: Path) -> None:
+    jobs = {job["job_name"]: job for job in yaml.safe_load(prometheus_file(stack))["scrape_configs"]}
+    for name, service, _ in processes(stack):
+        files = [service["environment"][f"BLUFLOW_TLS_{half}_FILE"] for half in ("CERTIFICATE", "KEY")]
+        own = name.removesuffix("-b")
+        if stack["combination"] == "poc":
+            assert files == ["", ""], name
+            assert "scheme" not in jobs[own], name
+            continue
+        assert files == [f"/run/secrets/{own}.crt", f"/run/secrets/{own}.key"], name
+        assert jobs[own]["scheme"] == "https", name
+        names = names_in((secrets / f"{own}.crt").read_text())
+        assert {name, jobs[own]["tls_config"]["server_name"], "localhost", "127.0.0.1"} <= names, name
+
+
+def names_in(certificate: str) -> set[str]:
+    """The names and addresses that a certificate is for."""
+    names = x509.load_pem_x509_certificate(certificate.encode()).extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    )
+    return {str(each.value) for each in names.value}
 
 
 def test_only_mqtt_is_open_to_the_network(stack: Any) -> None:

@@ -26,6 +26,7 @@ from tests.deploy.compose import COMBINATIONS, ROOT, merged
 from tests.deploy.conftest import Connection, Hardened
 from tests.deploy.secured_kafka import SecuredKafka
 from tests.influxdb import Influx
+from tests.pages_tls import trusting
 from tests.polling import until
 
 IN = "let in"
@@ -74,7 +75,8 @@ def parts(
             stderr=log,
         )
     try:
-        until(lambda: _healthy(port) == "", 60, f"the API ready: {folder / 'log'}")
+        certificate = str(stack_secrets.folder / "api.crt")
+        until(lambda: _healthy(port, certificate) == "", 60, f"the API ready: {folder / 'log'}")
         yield Parts(hardened, secured, https, influx.token_file, port, stack_secrets.folder)
     finally:
         child.kill()
@@ -89,10 +91,11 @@ def _here(text: str, places: dict[str, str]) -> str:
     return text
 
 
-def _healthy(port: int) -> str:
+def _healthy(port: int, certificate: str) -> str:
     """As the container's health check asks, which has no key."""
     command = [sys.executable, str(ROOT / "scripts" / "healthy.py"), str(port)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False).stderr.strip()
+    env = environment(BLUFLOW_TLS_CERTIFICATE_FILE=certificate)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False).stderr.strip()
 
 
 Known = Callable[[Parts, bool, pytest.MonkeyPatch], Awaitable[str]]
@@ -157,12 +160,26 @@ def api(path: str, key: str) -> Known:
     async def asked(parts: Parts, known: bool, patch: pytest.MonkeyPatch) -> str:
         headers = {"Authorization": f"Bearer {parts.secret(key)}"} if known else {}
         async with (
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{parts.api}") as client,
+            httpx.AsyncClient(base_url=f"https://127.0.0.1:{parts.api}", verify=trusting(parts.secrets)) as client,
             client.stream("GET", path, headers=headers) as answer,
         ):
             return IN if answer.status_code == 200 else str(answer.status_code)
 
     return asked
+
+
+async def api_tls(parts: Parts, known: bool, patch: pytest.MonkeyPatch) -> str:
+    return await page_tls(f"https://127.0.0.1:{parts.api}/health/live", parts, known)
+
+
+async def page_tls(url: str, parts: Parts, known: bool) -> str:
+    """A page over TLS, or in plain text."""
+    async with httpx.AsyncClient(verify=trusting(parts.secrets)) as client:
+        try:
+            answer = await client.get(url if known else url.replace("https:", "http:"))
+        except httpx.TransportError as error:
+            return type(error).__name__
+    return IN if answer.status_code == 200 else str(answer.status_code)
 
 
 HOPS: dict[str, tuple[Known, str]] = {
@@ -172,6 +189,7 @@ HOPS: dict[str, tuple[Known, str]] = {
     "Kafka, plain text": (kafka_tls, "KafkaConnectionError"),
     "InfluxDB, token": (influxdb_token, "401"),
     "InfluxDB, plain text": (influxdb_tls, "RemoteProtocolError|ReadError"),
+    "API, plain text": (api_tls, "RemoteProtocolError|ReadError"),
     "API, data": (api("/api/v1/sensors", "api-key-page"), "401"),
     "API, events": (api("/api/v1/stream", "api-key-page"), "401"),
     "API, metrics": (api("/metrics", "api-key-prometheus"), "401"),

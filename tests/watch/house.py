@@ -15,6 +15,7 @@ from shelly.world.scenario import house
 from shelly.world.shapes.shape import heartbeat
 from shelly.world.world import World, addresses
 from tests.influxdb import Influx
+from tests.pages_tls import pages_tls
 from tests.polling import until
 from tests.stack import Stack, running_stack
 from tests.watch.mail import Mail, mail_server
@@ -89,6 +90,7 @@ def watched_house(folder: Path, influx: Influx) -> Iterator[House]:
             "ALERT_SMTP_TLS": "false",
         }
         manager = running.enter_context(alertmanager(folder, **receivers))
+        env |= pages_tls(secrets.folder, folder)
         stack = running.enter_context(running_stack(folder / "data", **env))
         stack.sign_in((secrets.folder / "api-key-page").read_text().strip())
         silent = running.enter_context(_sensors(stack.mqtt))

@@ -15,10 +15,19 @@ _NOT_MEANT = re.compile(r"bluflow_streams_counter_resets_(total|created) .*shoul
 
 @pytest.mark.parametrize("process", PAGES)
 def test_promtool_finds_nothing_wrong_with_a_metrics_page(house: House, process: str) -> None:
-    url = f"http://127.0.0.1:{house.stack.ports[f'{PAGES[process]}_PORT']}/metrics"
-    page = httpx.get(url, headers=house.stack.api.headers, timeout=20)
+    assert house.stack.tls
+    url = f"{house.stack.page(PAGES[process])}/metrics"
+    page = httpx.get(url, headers=house.stack.api.headers, timeout=20, verify=house.stack.tls)
     assert page.status_code == 200
     done = subprocess.run(["promtool", "check", "metrics"], input=page.text, capture_output=True, text=True)
     said = (done.stdout + done.stderr).splitlines()
     assert [line for line in said if not _NOT_MEANT.match(line)] == []
     assert done.returncode in (0, 3)  # 3: it said something
+
+
+@pytest.mark.parametrize("process", PAGES)
+def test_no_process_answers_in_plain_text(house: House, process: str) -> None:
+    url = house.stack.page(PAGES[process])
+    assert url.startswith("https:")
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"{url.replace('https:', 'http:')}/metrics", headers=house.stack.api.headers, timeout=20)
