@@ -9,13 +9,21 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from schemas.codec import decode_aggregate, decode_clock, decode_latest, decode_reading, decode_transition
+from schemas.codec import (
+    decode_aggregate,
+    decode_clock,
+    decode_delivery,
+    decode_latest,
+    decode_reading,
+    decode_transition,
+)
 from schemas.frame import Frame, tick_headers
 from schemas.topics import (
     ADVERTISEMENTS,
     AGGREGATES,
     CLOCK,
     DEAD_LETTERS,
+    DELIVERIES,
     FRESHNESS,
     LATEST,
     RAW_FRAMES,
@@ -32,6 +40,7 @@ READ = {
     READINGS.name: decode_reading,
     LATEST.name: decode_latest,
     AGGREGATES.name: decode_aggregate,
+    DELIVERIES.name: decode_delivery,
     FRESHNESS.name: decode_transition,
     CLOCK.name: decode_clock,
 }
@@ -92,6 +101,7 @@ def test_a_million_random_payloads_stop_nothing(data: Path) -> None:
     assert counts[ADVERTISEMENTS.name] > PAYLOADS // 1000, "some of what was mutated still says something"
     assert counts[READINGS.name]
     assert counts[AGGREGATES.name]
+    assert counts[DELIVERIES.name]
     assert counts[FRESHNESS.name]
 
 
