@@ -41,6 +41,8 @@ SERVERS = {
     "api": ("api", "api-b"),
     "inventory": ("inventory",),
     "homeassistant": ("homeassistant",),
+    "prometheus": ("prometheus",),
+    "alertmanager": ("alertmanager",),
 }
 HERE = ("localhost", "127.0.0.1")
 _SOON = timedelta(days=60)

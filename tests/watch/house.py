@@ -89,7 +89,7 @@ def watched_house(folder: Path, influx: Influx) -> Iterator[House]:
             "ALERT_SMTP": smtp,
             "ALERT_SMTP_TLS": "false",
         }
-        manager = running.enter_context(alertmanager(folder, **receivers))
+        manager = running.enter_context(alertmanager(folder, secrets.folder, **receivers))
         env |= pages_tls(secrets.folder, folder)
         stack = running.enter_context(running_stack(folder / "data", **env))
         stack.sign_in((secrets.folder / "api-key-page").read_text().strip())

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ import yaml
 
 from cli.child import spawn
 from tests.conftest import find_free_port
+from tests.pages_tls import trusting
 from tests.polling import until
 from tests.watch.files import ROOT
 
@@ -60,12 +62,12 @@ class Webhook:
 class Prometheus:
     """A running one."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, tls: ssl.SSLContext) -> None:
+        self.url, self.tls = url, tls
 
     def get(self, path: str, **params: str) -> Any:
         """What the API answers; the test fails on an error."""
-        answer = httpx.get(f"{self.url}/api/v1/{path}", params=params, timeout=20)
+        answer = httpx.get(f"{self.url}/api/v1/{path}", params=params, timeout=20, verify=self.tls)
         assert answer.status_code == 200, answer.text
         return answer.json()["data"]
 
@@ -87,16 +89,17 @@ def webhook() -> Iterator[Webhook]:
 
 
 @contextmanager
-def alertmanager(folder: Path, **receivers: str) -> Iterator[str]:
+def alertmanager(folder: Path, secrets: Path, **receivers: str) -> Iterator[str]:
     """Started by its own script, which takes the `receivers` from the environment; gives host:port."""
     shutil.copytree(ROOT / "alertmanager", folder / "alertmanager")
+    web = _served(folder / "alertmanager", secrets)
     config = folder / "alertmanager" / "alertmanager.yml"
     config.write_text(re.sub(r"(group_wait|group_interval): \w+", r"\1: 1s", config.read_text()))
     port = find_free_port()
-    options = [f"--storage.path={folder / 'alerts'}", f"--web.listen-address=127.0.0.1:{port}"]
+    options = [f"--storage.path={folder / 'alerts'}", f"--web.listen-address=127.0.0.1:{port}", web]
     env = {"ALERTMANAGER": "prometheus-alertmanager", "TMPDIR": str(folder), **receivers}
     command = ["/bin/sh", str(folder / "alertmanager" / "start.sh"), *options, "--cluster.listen-address="]
-    with _running(command, port, folder / "alertmanager.log", env):
+    with _running(command, port, folder / "alertmanager.log", env, trusting(secrets)):
         yield f"127.0.0.1:{port}"
 
 
@@ -112,7 +115,7 @@ def prometheus(folder: Path, secrets: Path, targets: Mapping[str, str]) -> Itera
     config = yaml.safe_load(path.read_text().replace("/run/secrets/", f"{secrets}/"))
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     there = {"prometheus": f"127.0.0.1:{port}", **targets}
-    config["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [there["alertmanager"]]}]}]
+    config["alerting"]["alertmanagers"][0]["static_configs"] = [{"targets": [there["alertmanager"]]}]
     config["scrape_configs"] = [
         {name: value for name, value in job.items() if name != "dns_sd_configs"}
         | {"static_configs": [{"targets": [there[job["job_name"]]]}]}
@@ -123,16 +126,24 @@ def prometheus(folder: Path, secrets: Path, targets: Mapping[str, str]) -> Itera
     for rules in (folder / "prometheus" / "rules").glob("*.yml"):
         rules.write_text(re.sub(r"\bfor: \w+", "for: 2s", rules.read_text()))
     command = ["prometheus", f"--config.file={path}", f"--storage.tsdb.path={folder / 'tsdb'}"]
-    with _running([*command, f"--web.listen-address=127.0.0.1:{port}"], port, folder / "prometheus.log", {}):
-        yield Prometheus(f"http://127.0.0.1:{port}")
+    command += [f"--web.listen-address=127.0.0.1:{port}", _served(folder / "prometheus", secrets)]
+    with _running(command, port, folder / "prometheus.log", {}, trusting(secrets)):
+        yield Prometheus(f"https://127.0.0.1:{port}", trusting(secrets))
+
+
+def _served(folder: Path, secrets: Path) -> str:
+    """The option that names the repository's own file of how a page is served, with our paths."""
+    for path in (folder / "web.yml", *folder.glob("asking.yml")):
+        path.write_text(path.read_text().replace("/run/secrets/", f"{secrets}/"))
+    return f"--web.config.file={folder / 'web.yml'}"
 
 
 @contextmanager
-def _running(command: list[str], port: int, log: Path, env: Mapping[str, str]) -> Iterator[None]:
+def _running(command: list[str], port: int, log: Path, env: Mapping[str, str], tls: ssl.SSLContext) -> Iterator[None]:
     def is_ready() -> bool:
         assert child.poll() is None, log.read_text()
         try:
-            return httpx.get(f"http://127.0.0.1:{port}/-/ready", timeout=5).status_code == 200
+            return httpx.get(f"https://127.0.0.1:{port}/-/ready", timeout=5, verify=tls).status_code == 200
         except httpx.TransportError:
             return False
 

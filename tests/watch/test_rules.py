@@ -11,6 +11,7 @@ import yaml
 from typer.main import get_command
 
 from cli.commands import app
+from cli.secret_folder import SecretFolder
 from tests.watch.files import ROOT, RULE_TESTS, RULES, RUNBOOKS, alerts, known_metrics, metrics_in, rules
 
 
@@ -20,11 +21,15 @@ def promtool(*arguments: str) -> None:
 
 
 def test_the_configuration_is_one_that_prometheus_takes(tmp_path: Path) -> None:
-    """With the proof of concept's key in the place of the hardened one: promtool wants to see the file."""
+    """With secrets of its own: promtool wants to see the files that are named."""
+    SecretFolder(tmp_path / "secrets").complete([], [])
     shutil.copytree(ROOT / "prometheus", tmp_path / "prometheus")
-    path = tmp_path / "prometheus" / "prometheus.yml"
-    path.write_text(path.read_text().replace("/run/secrets/", f"{path.parent}/poc/"))
-    promtool("check", "config", str(path))
+    for name in ("prometheus.yml", "web.yml"):
+        path = tmp_path / "prometheus" / name
+        path.write_text(path.read_text().replace("/run/secrets/", f"{tmp_path / 'secrets'}/"))
+    promtool("check", "config", str(tmp_path / "prometheus" / "prometheus.yml"))
+    promtool("check", "config", str(tmp_path / "prometheus" / "poc.yml"))
+    promtool("check", "web-config", str(tmp_path / "prometheus" / "web.yml"))
     promtool("check", "rules", *map(str, RULES))
 
 

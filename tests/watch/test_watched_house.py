@@ -1,9 +1,13 @@
 """The running pipeline, scraped and judged by Debian's Prometheus and Alertmanager with the repository's files."""
 
+import os
+import subprocess
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 
 import httpx
 
+from tests.deploy.compose import COMBINATIONS, merged
 from tests.polling import until
 from tests.watch.house import INTERVAL, MAILBOX, NEVER_HEARD, SENSORS, House
 from tests.watch.servers import Alert
@@ -63,14 +67,42 @@ def test_silent_gateways_and_a_stuck_pipeline_hush_the_sensors_that_they_explain
 
 def hush(house: House, alerts: list[dict[str, str]], sensors: set[str]) -> None:
     """Give Alertmanager these alerts, which end by themselves; return once it hushes those of these sensors alone."""
-    url, end = f"http://{house.alertmanager}/api/v2/alerts", datetime.now(UTC) + timedelta(minutes=2)
+    url, end = f"https://{house.alertmanager}/api/v2/alerts", datetime.now(UTC) + timedelta(minutes=2)
     # the source first: it is known when the others are judged
     for labels in alerts:
-        sent = httpx.post(url, json=[{"labels": labels, "endsAt": end.isoformat()}], timeout=10)
+        sent = httpx.post(
+            url, json=[{"labels": labels, "endsAt": end.isoformat()}], timeout=10, verify=house.prometheus.tls
+        )
         assert sent.status_code == 200, sent.text
 
     def hushed() -> set[str]:
-        found: list[Alert] = httpx.get(url, timeout=10).json()
+        found: list[Alert] = httpx.get(url, timeout=10, verify=house.prometheus.tls).json()
         return {one["labels"].get("sensor_id", "") for one in found if one["status"]["state"] == "suppressed"}
 
     until(lambda: hushed() == sensors, 20, "what is hushed")
+
+
+def test_neither_prometheus_nor_alertmanager_answers_in_plain_text_and_the_health_checks_tools_are_answered(
+    house: House,
+) -> None:
+    for address in (house.prometheus.url.removeprefix("https://"), house.alertmanager):
+        assert httpx.get(f"http://{address}/-/ready", timeout=10).status_code == 400
+        assert httpx.get(f"https://{address}/-/ready", timeout=10, verify=house.prometheus.tls).status_code == 200
+    folder = house.stack.data.parent
+    env = {
+        **os.environ,
+        "SSL_CERT_FILE": str(folder / "secrets" / "ca.crt"),
+    }  # as the compose file has it for Prometheus
+    for service, here in {
+        "prometheus": house.prometheus.url,
+        "alertmanager": f"https://{house.alertmanager}",
+    }.items():
+        said = merged(COMBINATIONS["default"])["services"][service]["healthcheck"]["test"][1:]
+        places = {
+            f"/etc/{service}": str(folder / service),
+            "https://localhost:9090": here,
+            "https://localhost:9093": here,
+        }
+        command = [reduce(lambda text, place: text.replace(*place), places.items(), word) for word in said]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
