@@ -3,6 +3,7 @@
 from schemas.advertisement import Advertisement, Values
 from schemas.reading import RESTORED, Reading
 from streams.packets import MEMORY_PACKETS, NONE, Packet, Packets
+from streams.times import AHEAD_MS, LIVE_BACK_MS
 
 # One beacon's copies reach us within seconds, and packet ids come round after 4 h 16 min at the earliest.
 WINDOW_MS = 120_000
@@ -28,10 +29,15 @@ def packet_id_of(advertisement: Advertisement) -> int | None:
     return packet_id if type(packet_id) is int and 0 <= packet_id <= _MAX_PACKET_ID else None
 
 
-def is_copy(packet: Packet, advertisement: Advertisement | Reading, packet_id: int | None) -> bool:
-    """Whether `advertisement`, which has that packet id, is the packet heard again."""
+def is_copy(
+    packet: Packet, advertisement: Advertisement | Reading, packet_id: int | None, *, together: bool = False
+) -> bool:
+    """Whether `advertisement`, which has that packet id, is the packet heard again.
+
+    `together`: they came live, one soon after the other, whatever the clocks of their gateways say.
+    """
     apart = abs(advertisement.measured_at - packet.measured_at)
-    if apart > WINDOW_MS:
+    if apart > WINDOW_MS and not together:
         return False
     if packet.counter is not None and advertisement.counter is not None:
         return packet.counter == advertisement.counter
@@ -50,14 +56,31 @@ def find_packet(packets: Packets, advertisement: Advertisement) -> int | None:
     """The place of the packet that the advertisement repeats, newest first; None if it is the first copy."""
     packet_id, counter, measured_at = packet_id_of(advertisement), advertisement.counter, advertisement.measured_at
     times, ids, counters = packets.measured_at, packets.packet_id, packets.counter
+    live = _is_live(advertisement)
     for row in range(len(times) - 1, -1, -1):
-        if not -WINDOW_MS <= times[row] - measured_at <= WINDOW_MS:
+        if counter is not None and counters[row] != NONE:
+            if counters[row] != counter:
+                continue
+        elif packet_id is not None and ids[row] not in (packet_id, NONE):
             continue
-        if packet_id is not None and ids[row] not in (packet_id, NONE) and (counter is None or counters[row] == NONE):
-            continue  # two ids, which only counters could overrule
-        if is_copy(packets[row], advertisement, packet_id):
+        near = -WINDOW_MS <= times[row] - measured_at <= WINDOW_MS
+        if not near and not (live and _came_live_near(packets, row, advertisement.received_at)):
+            continue
+        if is_copy(packets[row], advertisement, packet_id, together=not near):
             return row
     return None
+
+
+def _is_live(advertisement: Advertisement) -> bool:
+    """Whether it came when it was measured, as far as a live frame's time is believed: not out of a queue."""
+    age = advertisement.received_at - advertisement.measured_at
+    return -AHEAD_MS <= age <= LIVE_BACK_MS and RESTORED not in advertisement.flags
+
+
+def _came_live_near(packets: Packets, row: int, received_at: int) -> bool:
+    """Whether that packet came live, and near this arrival (unix milliseconds): ids do not come round so soon."""
+    came = packets.came_at(row)
+    return came - packets.measured_at[row] <= LIVE_BACK_MS and abs(received_at - came) <= WINDOW_MS
 
 
 def came_at(advertisement: Advertisement, watermark: int) -> int:

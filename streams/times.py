@@ -11,8 +11,8 @@ import msgspec
 from schemas.advertisement import TimeSource
 
 OUTAGE_BUDGET_MS = 24 * 3600 * 1000
-_LIVE_BACK_MS = 15 * 60 * 1000
-_AHEAD_MS = 60 * 1000
+LIVE_BACK_MS = 15 * 60 * 1000
+AHEAD_MS = 60 * 1000
 
 
 class Measured(msgspec.Struct, frozen=True, gc=False):
@@ -43,7 +43,7 @@ def measured_time(
     waited = queued or retain
     if told is not None:
         ahead = told - skew_ms - received_at
-        if -(budget_ms if waited else _LIVE_BACK_MS) <= ahead <= _AHEAD_MS:
+        if -(budget_ms if waited else LIVE_BACK_MS) <= ahead <= AHEAD_MS:
             return Measured(told - skew_ms - age_ms, "gateway")
     if retain:
         return None

@@ -41,6 +41,33 @@ def test_a_packet_is_one_reading_in_whatever_shape(packets: list[tuple[float, st
     assert readings(*packets) == expected
 
 
+@pytest.mark.parametrize(
+    ("behind", "later", "flags", "expected"),
+    [
+        (300 * SECOND, 2 * SECOND, (), 1),  # a gateway whose clock is five minutes slow, before that is known
+        (14 * MINUTE, 2 * SECOND, (), 1),
+        (-50 * SECOND, 100 * SECOND, (), 1),
+        (300 * SECOND, 200 * SECOND, (), 2),  # as far apart by arrival as by their times
+        (4 * HOUR, 2 * SECOND, (), 2),  # out of a queue: the ids came round meanwhile
+        (300 * SECOND, 2 * SECOND, ("restored",), 2),  # all that comes back comes at once
+    ],
+)
+@pytest.mark.parametrize("counter", [None, 7])
+def test_gateways_whose_clocks_disagree_bring_one_packet(
+    behind: int, later: int, flags: tuple[str, ...], expected: int, counter: int | None
+) -> None:
+    state = SensorState()
+    copies = [
+        heard(0, offset=0, values=RAW, counter=counter),
+        heard(-behind, offset=1, values=RAW, counter=counter, arrived=later, gateway="gw-b", flags=flags),
+    ]
+    found = [fold(state, each) for each in copies]
+    if expected == 1:
+        assert [each.outcome for each in found] == ["accept", "merge"]
+    else:
+        assert found[1].outcome != "merge"
+
+
 PACKETS = 100
 
 
