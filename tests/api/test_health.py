@@ -40,7 +40,7 @@ async def test_the_description_is_valid_openapi_3_1(client: httpx.AsyncClient) -
 async def test_every_operation_and_every_problem_is_described(client: httpx.AsyncClient) -> None:
     paths = (await client.get("/openapi.json")).json()["paths"]
     v1 = {path.removeprefix("/api/v1") for path in paths if path.startswith("/api/v1")}
-    sensors = ("/sensors", "/sensors/{sensor_id}", "/sensors/{sensor_id}/receptions")
+    sensors = ("/sensors", "/sensors/{sensor_id}", "/sensors/{sensor_id}/delivery", "/sensors/{sensor_id}/receptions")
     gateways = ("/gateways", "/gateways/{gateway_id}")
     health = {"/health/live", "/health/ready", "/health/startup"}
     assert v1 == {"/metrics", "/stream", *sensors, *gateways, "/data/{sensor_id}"} | health

@@ -32,7 +32,7 @@ async def api(port: int, kafka: str, prefix: str, data: Path) -> AsyncIterator[h
             await until_ready(client, process)
             yield client
         process.send_signal(signal.SIGTERM)
-        _, errors = await asyncio.to_thread(process.communicate, timeout=20)
+        errors, _ = await asyncio.to_thread(process.communicate, timeout=20)
         assert process.returncode == 0, errors.decode()
     finally:
         process.kill()
@@ -188,7 +188,7 @@ async def test_open_streams_do_not_hold_up_the_end(
                 process.send_signal(signal.SIGTERM)
                 with pytest.raises(AssertionError, match="has ended"):
                     await browser.until(lambda name, data: False)
-        _, errors = await asyncio.to_thread(process.communicate, timeout=20)
+        errors, _ = await asyncio.to_thread(process.communicate, timeout=20)
         assert process.returncode == 0
         assert b"timeout graceful shutdown exceeded" not in errors
         assert b"Traceback" not in errors

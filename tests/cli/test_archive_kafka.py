@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from history.archive import Archive, Placed
 from history.parquet_file import FrameFile
 from history.parquet_shelf import ParquetShelf, find
-from schemas.topics import RAW_FRAMES
+from schemas.topics import RAW_FRAMES, SENSORS
 from tests.cli.processes import bluflow
 from tests.streams.replay.logs import D0, DAY, HOUR, log, packets, publish
 
@@ -35,7 +35,8 @@ def env(kafka: str, topic_prefix: str, tmp_path: Path) -> dict[str, str]:
         admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
         await admin.start()
         try:
-            await admin.create_topics([NewTopic(topic, 3, 1, topic_configs=FOR_EVER)])
+            registry = NewTopic(SENSORS.full_name(topic_prefix), 1, 1)  # a replay looks there for offsets
+            await admin.create_topics([NewTopic(topic, 3, 1, topic_configs=FOR_EVER), registry])
         finally:
             await admin.close()
         await publish(kafka, topic, LOG)
