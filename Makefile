@@ -16,7 +16,7 @@ run: $(VENV)/.installed
 	@exec $(BIN)/bluflow run
 
 test: $(VENV)/.installed
-	@$(BIN)/pytest --ignore=tests/faults -n logical --dist loadfile
+	@$(BIN)/pytest --ignore=tests/faults -n logical --dist loadfile --no-loadscope-reorder
 
 test-faults: $(VENV)/.installed
 	@bash scripts/kafka.sh
