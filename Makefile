@@ -1,4 +1,4 @@
-# make run    the whole pipeline on this machine, with a simulator       make test    the suite, a file at a time on each core
+# make run    the whole pipeline on this machine, with a simulator       make test    the suite; JOBS=2: two files at a time
 # make test-faults   kills, cuts and refusals on a real Kafka; SEEDS=n repeats each, RATE=n frames/s
 # make guarantees    the same, and its table goes into docs/guarantees.md
 # make bench  beside its peers, into docs/benchmarks.md; make bench-smoke: whether it runs
@@ -9,6 +9,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+JOBS ?= 0
 
 .PHONY: run test test-faults guarantees check check-watch dashboards fmt bench bench-smoke bench-idle lock lock-bench clean
 
@@ -16,7 +17,7 @@ run: $(VENV)/.installed
 	@exec $(BIN)/bluflow run
 
 test: $(VENV)/.installed
-	@$(BIN)/pytest --ignore=tests/faults -n logical --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest --ignore=tests/faults -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 test-faults: $(VENV)/.installed
 	@bash scripts/kafka.sh

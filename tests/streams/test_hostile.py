@@ -9,6 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from schemas.codec import (
     decode_aggregate,
     decode_clock,
@@ -69,6 +71,7 @@ def hostile(dice: random.Random, real: list[bytes]) -> bytes:
     return bytes(payload)
 
 
+@pytest.mark.timeout(900)
 def test_a_million_random_payloads_stop_nothing(data: Path) -> None:
     dice = random.Random(11)
     frames = json.loads((data / "shelly-frames.json").read_text())
