@@ -69,10 +69,7 @@ async def watch_registry(
     file, sound, before = registry.file, registry.file.registry, live.registry
     while True:
         await asyncio.sleep(REGISTRY_SECONDS)
-        # another thread: a long file takes its time
-        problem = await asyncio.to_thread(file.refresh)
-        registry.merge()
-        if problem:
+        if problem := await registry.refresh_aside():
             log.error("%s; the sensors' names and limits stay as they were", problem)
             metrics.registry_failing.set(1)
         elif file.registry is not sound:

@@ -57,6 +57,12 @@ class SensorRegistry:
         self.merge()
         return problem
 
+    async def refresh_aside(self) -> str | None:
+        """`refresh` for an event loop: the file is read in another thread, as a long one takes its time."""
+        problem = await asyncio.to_thread(self.file.refresh)
+        self.merge()
+        return problem
+
     def current(self) -> Registry:
         """The registry as file and topic say it now; what is wrong in the file is a line in the log."""
         if wrong := self.refresh():

@@ -3,10 +3,9 @@
 import msgspec
 
 from schemas.advertisement import Values
-from schemas.reading import LatestValue, Reception, Refused
+from schemas.reading import LatestValue, Reception
 from streams.counters import Counters
 from streams.freshness import Silence
-from streams.ledger import Ledger
 from streams.packets import Packet
 from streams.sensor_state import Newest, SensorState, gateway_mark
 from streams.windows import Cell
@@ -44,8 +43,6 @@ class _State(msgspec.Struct, array_like=True):
     counters: Counters | None = None
     silence: Silence = msgspec.field(default_factory=Silence)
     windows: _Windows = msgspec.field(default_factory=_Windows)
-    refused: Refused | None = None
-    ledger: Ledger = msgspec.field(default_factory=Ledger)
 
 
 _decode = msgspec.msgpack.Decoder(_State).decode
@@ -64,8 +61,6 @@ def migrate(encoded: bytes | memoryview) -> SensorState:
         receptions=old.receptions,
         counters=old.counters,
         silence=old.silence,
-        refused=old.refused,
-        ledger=old.ledger,
     )
     if old.version == 1 and old.last_seen is not None and old.newest is not None:
         # a sensor that fell silent before the change must be called silent after it

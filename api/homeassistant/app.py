@@ -76,10 +76,7 @@ class HomeAssistant:
             await asyncio.sleep(0 if rest else EVERY_SECONDS)
 
     async def _refresh_registry(self) -> None:
-        # another thread: a long file takes its time
-        problem = await asyncio.to_thread(self.registry.file.refresh)
-        self.registry.merge()
-        if problem:
+        if problem := await self.registry.refresh_aside():
             log.error("%s; names, places and intervals stay as they were", problem)
 
     def _heard(self, message: Message) -> None:
