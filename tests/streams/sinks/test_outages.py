@@ -97,11 +97,12 @@ async def test_a_locked_history_is_waited_out(
             assert await pipeline.readings() == [reading(0)]
             assert await pipeline.committed("history") == 1
             assert await pipeline.dead_letters() == []
+            assert sorted(assignments) == ["archive", "history"]
         await until(committed(pipeline, "history", 1001))
         assert sinks.history.problem is None
     assert await pipeline.readings() == [reading(number) for number in range(1000)]
-    assert [letter.value for letter in await pipeline.dead_letters()] == [b"{"]
-    assert sorted(assignments) == ["archive", "history"]
+    # on a machine so slow that the batch takes longer than the limit, the batch comes again, and its letter with it
+    assert {letter.value for letter in await pipeline.dead_letters()} == {b"{"}
 
 
 async def test_a_stop_during_an_outage_is_prompt_and_commits_nothing(pipeline: Pipeline) -> None:
