@@ -101,7 +101,6 @@ async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
         stopping.result()
 
 
-AT_ONCE_SECONDS = 0.02
 PATIENCE_SECONDS = 0.1
 _FIRST_PAUSE = PATIENCE_SECONDS / 16
 
@@ -128,12 +127,13 @@ def fetch_patiently() -> None:
                 return False  # as the original does: a fetcher that closes awaits the task it has cancelled
         begun = time.monotonic()
         found = await fetch(self, *args)
-        if time.monotonic() - begun >= AT_ONCE_SECONDS:
+        asked = self._fetch_max_wait_ms / 1000
+        if time.monotonic() - begun >= asked / 2:
             self.pause = 0.0
         elif found:
             self.pause = pause if gathers else 0.0
         elif gathers:
-            self.pause = self._fetch_max_wait_ms / 1000
+            self.pause = asked
         else:
             self.pause = min(max(_FIRST_PAUSE, 2 * pause), PATIENCE_SECONDS)
         return found

@@ -71,7 +71,7 @@ async def test_the_pause_is_short_while_records_come(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Fetcher, "_proc_fetch_request", fetch)
     fetch_patiently()
     monkeypatch.setattr("runtime.kafka.asyncio.sleep", pause)
-    fetcher: Any = SimpleNamespace(_fetch_min_bytes=1)
+    fetcher: Any = SimpleNamespace(_fetch_min_bytes=1, _fetch_max_wait_ms=500)
     patient: Any = Fetcher._proc_fetch_request
     for _ in range(14):
         await patient(fetcher)
@@ -110,7 +110,7 @@ async def test_a_consumer_that_wants_batches_does_not_ask_for_each_record(kafka:
                     found = await consumer.getmany(timeout_ms=5000)
                     assert found, "nothing for five seconds"
                     batches, seen = batches + 1, seen + sum(map(len, found.values()))
-    assert batches <= (time.monotonic() - begun) / wait + 2
+    assert batches <= (time.monotonic() - begun) / (wait / 2) + 2  # a slow answer may look like a broker that waits
 
 
 async def test_a_consumer_that_waits_can_be_stopped(kafka: str, topic_prefix: str) -> None:
