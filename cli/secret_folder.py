@@ -14,6 +14,7 @@ from api.keys import ApiKey, Scope, create, read_keys, revoke
 from api.times import system_clock
 from cli.certificates import Pair, authority, ends, server, today
 from cli.mosquitto_users import is_user, password_line, users_in
+from cli.page_logins import web_configuration
 from cli.unusable import Unusable
 from streams.keys import HEADER
 
@@ -26,6 +27,8 @@ PASSWORDS = (
     "influxdb-admin-token",
     "grafana-admin-password",
 )
+# Servers whose pages ask for the password in `<name>-password`; what they are told of it is in `<name>-web.yml`.
+ASKING = ("prometheus", "alertmanager")
 # Keys of the API by whose they are. Each is in `api-key-<name>`; the API mounts KEYS and sees their digests alone.
 API_KEYS: dict[str, Scope] = {"page": "read", "prometheus": "metrics"}
 KEYS = "keys/api-keys.json"
@@ -43,6 +46,9 @@ SERVERS = {
     "homeassistant": ("homeassistant",),
     "prometheus": ("prometheus",),
     "alertmanager": ("alertmanager",),
+    "grafana": ("grafana",),
+    "loki": ("loki",),
+    "alloy": ("alloy",),
 }
 HERE = ("localhost", "127.0.0.1")
 _SOON = timedelta(days=60)
@@ -62,6 +68,8 @@ class SecretFolder:
         for name in PASSWORDS:
             self._password(name)
         self._certificates([*hosts])
+        for name in ASKING:
+            self._page_login(name)
         for user in OWN_USERS:
             self._user(user, f"mqtt-{user}")
         for name, scope in API_KEYS.items():
@@ -121,6 +129,15 @@ class SecretFolder:
     def _known_keys(self) -> tuple[ApiKey, ...]:
         path = self.folder / KEYS
         return read_keys(path) if path.exists() else ()
+
+    def _page_login(self, server: str) -> None:
+        """What a server is told is made from the password, which may be one that was chosen; never the reverse."""
+        password, told = f"{server}-password", f"{server}-web.yml"
+        if (self.folder / told).exists() and not (self.folder / password).exists():
+            raise Unusable(f"{self.folder / told} is there without {password}: take it away, or bring that back")
+        self._password(password)
+        if not (self.folder / told).exists():
+            self._write(told, web_configuration(server, self._read(password).strip()))
 
     def _certificates(self, hosts: list[str]) -> None:
         if self._lacks_pair("ca"):
