@@ -164,12 +164,14 @@ class SecretFolder:
         self._write(f"{name}.crt", pair.certificate)
 
     def _user(self, user: str, file: str) -> None:
-        """A user whose password is in `file`. Both are there after it, whichever was missing."""
-        self._password(file)
+        """A user whose password is in `file`; its line is made from that, never the reverse."""
         path = self.folder / "mosquitto.passwd"
         if not path.exists():
             self._write(path.name, "")
         known = self._read(path.name)
+        if user in users_in(known) and not (self.folder / file).exists():
+            raise Unusable(f"{path} knows {user}, whose password {file} is gone: delete its line, or bring that back")
+        self._password(file)
         if user not in users_in(known):
             line = password_line(user, self._read(file).strip())
             # appended, not replaced: a container that has the file mounted would go on seeing the old one

@@ -135,6 +135,18 @@ def lets_in(told: Path, password: Path) -> bool:
     return user == USER and bcrypt.checkpw(password.read_text().strip().encode(), hashed.encode())
 
 
+@pytest.mark.parametrize(("user", "file"), [("bridge", "mqtt-bridge"), ("pro2-a", "gateways/pro2-a")])
+def test_a_user_whose_password_is_gone_is_told_and_gets_none_that_mosquitto_would_refuse(
+    tmp_path: Path, user: str, file: str
+) -> None:
+    bluflow("secrets", "init", "--gateway", "pro2-a", folder=tmp_path)
+    (tmp_path / "secrets" / file).unlink()
+    done = bluflow("secrets", "init", "--gateway", "pro2-a", folder=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"mosquitto.passwd knows {user}, whose password {file} is gone: delete its line" in done.stderr
+    assert not (tmp_path / "secrets" / file).exists()
+
+
 def test_gateways_come_from_a_file_and_later_ones_by_their_own_command(tmp_path: Path) -> None:
     (tmp_path / "gateways").write_text("pro2-a  # cellar\n\n# none\npro2-b\n")
     bluflow("secrets", "init", "--gateways-file", "gateways", folder=tmp_path)
