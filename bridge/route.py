@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from hashlib import sha256
+from itertools import chain
 from typing import NamedTuple
 
 from paho.mqtt.matcher import MQTTMatcher
@@ -29,7 +30,7 @@ class Record(NamedTuple):
 
     def size(self) -> int:
         """Bytes of key, value and headers."""
-        return len(self.key) + len(self.value) + sum(len(name) + len(value) for name, value in self.headers)
+        return len(self.key) + len(self.value) + sum(map(len, chain.from_iterable(self.headers)))
 
 
 class Filters:

@@ -10,11 +10,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from paho.mqtt.client import MQTTMessage
 
 from benchmarks.decode.packets import START, beacons
 from benchmarks.engine.backlog import PARTITIONS, records
 from benchmarks.sink.readings import batches
 from benchmarks.work import cpu_ratio, opcodes
+from bridge.app import Bridge
+from bridge.settings import BridgeSettings
 from history.points import reading_points
 from schemas.codec import decode_advertisement, decode_reading
 from schemas.frame import Frame
@@ -64,6 +67,26 @@ def frame() -> Job:
     return lambda: [decode_frame(each, {}) for each in found], EVENTS
 
 
+def arrival() -> Job:
+    """An MQTT message to its record, in line for Kafka, and out of it with its acknowledgement. 100 gateways."""
+    found = []
+    for number in range(EVENTS):
+        message = MQTTMessage(number % 65_535 + 1, b"gw-%d/events/rpc" % (number % 100))
+        message.payload, message.qos = b'{"src":"gw"}', 1
+        found.append(message)
+
+    def work() -> None:
+        bridge = Bridge(BridgeSettings(max_in_flight=EVENTS + 1))
+        window = bridge.in_flight
+        for each in found:
+            bridge.arrived(each, False, lambda: None)
+        while delivery := window.next_unsent():
+            window.sent()
+            window.delivered(delivery)
+
+    return work, EVENTS
+
+
 def points() -> Job:
     """A record of a reading to InfluxDB's lines."""
     found = [value for batch in batches(EVENTS) for value in batch]
@@ -77,14 +100,14 @@ def reference() -> Job:
     return lambda: [encode(decode_advertisement(value)) for value in found for _ in range(4)], 4 * len(found)
 
 
-@pytest.mark.parametrize(("job", "most"), [(fold, 3_900), (packet, 135), (frame, 1_220), (points, 510)])
+@pytest.mark.parametrize(("job", "most"), [(fold, 3_900), (packet, 135), (frame, 1_220), (points, 510), (arrival, 630)])
 def test_an_event_takes_no_more_opcodes_than_it_did(job: Callable[[], Job], most: int) -> None:
     work, events = job()
     work()  # layouts are learnt, caches filled
     assert opcodes(work) / events < most
 
 
-@pytest.mark.parametrize(("job", "most"), [(fold, 80), (packet, 2), (frame, 13), (points, 9)])
+@pytest.mark.parametrize(("job", "most"), [(fold, 80), (packet, 2), (frame, 13), (points, 9), (arrival, 11)])
 def test_an_event_takes_no_more_cpu_beside_json_than_it_did(job: Callable[[], Job], most: float) -> None:
     """Twice what was measured: for what opcodes do not show, time within C and what grows with the square."""
     work, events = job()
