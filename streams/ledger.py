@@ -10,7 +10,6 @@ anyhow: what comes late or twice by then changes nothing but its own gap.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import inf
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -37,8 +36,11 @@ class Heard(Protocol):
 class Memory(Protocol):
     """The packets that a sensor's state remembers."""
 
-    def between(self, after: int, upto: float = inf) -> Sequence[Heard]:
+    def between(self, after: int, upto: int) -> Sequence[Heard]:
         """Those measured after the one time and not after the other (unix milliseconds), in order of time."""
+
+    def first_after(self, time: int) -> Heard | None:
+        """The one that was measured first after that time."""
 
 
 class Ledger(msgspec.Struct, array_like=True):
@@ -86,9 +88,7 @@ def steps(before: int | None, after: int | None, elapsed_ms: int, interval_ms: i
 
 def advance(ledger: Ledger, packets: Memory, upto: int, interval_ms: int) -> list[Hour]:
     """Take the packets up to that time (unix milliseconds), in its order: the hours that are over by them."""
-    return [
-        hour for packet in packets.between(_taken(ledger), upto) for hour in _take(ledger, packet, interval_ms)
-    ]
+    return [hour for packet in packets.between(_taken(ledger), upto) for hour in _take(ledger, packet, interval_ms)]
 
 
 def is_ahead(ledger: Ledger, measured_at: int) -> bool:
@@ -118,9 +118,9 @@ def settle(ledger: Ledger, packets: Memory, watermark: int, interval_ms: int) ->
         return None
     hours = advance(ledger, packets, watermark - LATENESS_MS, interval_ms)
     if not ledger.told and _end(ledger) <= watermark - LATENESS_MS:
-        following = packets.between(_taken(ledger))
-        if following:
-            return hours + _take(ledger, following[0], interval_ms)
+        following = packets.first_after(_taken(ledger))
+        if following is not None:
+            return hours + _take(ledger, following, interval_ms)
         hours.append(_hour(ledger, ledger.unknown + HOUR_MS - ledger.upto, final=False))
         ledger.told = True
     return hours
@@ -130,8 +130,8 @@ def wake(ledger: Ledger, packets: Memory) -> int | None:
     """The watermark at which there is something to settle; None: only after another packet."""
     if not ledger.told:
         return _end(ledger) + LATENESS_MS
-    ahead = packets.between(_taken(ledger))
-    return ahead[0].measured_at + LATENESS_MS if ahead else None
+    first = packets.first_after(_taken(ledger))
+    return None if first is None else first.measured_at + LATENESS_MS
 
 
 def next_look(ledger: Ledger, measured_at: int) -> int:

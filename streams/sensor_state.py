@@ -1,7 +1,6 @@
 """What track keeps of one sensor. How it is written: `state_codec.py`."""
 
 from functools import lru_cache
-from math import inf
 from zlib import crc32
 
 import msgspec
@@ -65,11 +64,17 @@ class Remembered:
         self._packets, self._count = state.packets, len(state.packets) if count is None else count
         self._receptions = state.receptions
 
-    def between(self, after: int, upto: float = inf) -> list[RememberedPacket]:
+    def between(self, after: int, upto: int) -> list[RememberedPacket]:
         """Those measured after the one time and not after the other (unix milliseconds), in order of time."""
         times = self._packets.measured_at
         rows = [row for row, time in enumerate(times[: self._count]) if after < time <= upto]
         return [self[row] for row in sorted(rows, key=times.__getitem__)]
+
+    def first_after(self, time: int) -> RememberedPacket | None:
+        """The one that was measured first after that time."""
+        times = self._packets.measured_at
+        first = min((each for each in times[: self._count] if each > time), default=None)
+        return None if first is None else self[times.index(first)]
 
     def __getitem__(self, row: int) -> RememberedPacket:
         packet_id, heard_by = self._packets.packet_id[row], self._packets.heard_by[row]

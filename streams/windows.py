@@ -6,7 +6,6 @@ made of them when it is published, and when it goes into its hour and day.
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import msgspec
 
@@ -152,7 +151,7 @@ def _take_in(cells: Cells, name: str, more: Cell, offset: int) -> None:
         cell[LAST], cell[LAST_AT] = more[LAST], more[LAST_AT] + offset
 
 
-class Published(NamedTuple):
+class Published(msgspec.Struct, frozen=True, gc=False):
     """A window to be published as it is now: of a quantity, its width's place among the widths, its number."""
 
     name: str
@@ -223,9 +222,9 @@ def final_at(measured_at: int) -> int:
 
 def aggregate_of(sensor: str, published: Published) -> Aggregate:
     """The record of it."""
-    name, width, number, cell, revision, final = published
-    quantity, _, index = name.partition("|")
-    start = number * _WIDTHS_MS[width]
+    width, cell = published.width, published.cell
+    quantity, _, index = published.name.partition("|")
+    start = published.number * _WIDTHS_MS[width]
     count = cell[COUNT]
     return Aggregate(
         sensor=sensor,
@@ -242,6 +241,6 @@ def aggregate_of(sensor: str, published: Published) -> Aggregate:
         first_at=start + cell[FIRST_AT],
         last=cell[LAST] / MICRO,
         last_at=start + cell[LAST_AT],
-        revision=revision,
-        final=final,
+        revision=published.revision,
+        final=published.final,
     )
