@@ -131,7 +131,7 @@ def refuse(state: SensorState, refusal: Refusal) -> None:
 
 
 def _end_refused(state: SensorState, accepted: Advertisement) -> None:
-    """A reading came: it has the right key, or none was needed. A downgrade is shown until it has encrypted for long."""
+    """A reading came: it has the right key, or needs none. A downgrade is shown until it has encrypted for a day."""
     held = state.refused
     if held is None or (
         held.reason == _DOWNGRADE and accepted.encrypted and accepted.received_at < held.since + REFUSED_MS

@@ -101,7 +101,9 @@ class Announcer:
         if alive and told.state_of != latest.last_seen:
             # only what was heard since: a state makes the value live for another `expire_after`
             told.state_of = latest.last_seen
-            yield _said("state", Message(state_topic(id), state(standing.corrected(latest), quantities, entry.interval_ms)))
+            yield _said(
+                "state", Message(state_topic(id), state(standing.corrected(latest), quantities, entry.interval_ms))
+            )
         stale_at = (latest.last_seen or 0) + dict(FACTORS)["stale"] * entry.interval_ms
         # at the end: whoever takes only some of the messages finds the others here again
         told.latest, told.entry, told.look_at = latest, entry, min(told.again_at, stale_at if alive else _NEVER)

@@ -96,8 +96,8 @@ class Sensor(Contract):
     packet_id: int | None = Field(description="BTHome packet id of the newest reading, 0..255", examples=[78])
     flags: list[str] = Field(description="what is remarkable about the newest reading")
     refused: Refused | None = Field(
-        description="packets that were heard and not believed, and why; null if none were, a reading came since, or, of "
-        "unencrypted ones, it has encrypted for a day"
+        description="packets that were heard and not believed, and why; null if none were, a reading came since, or, "
+        "of unencrypted ones, it has encrypted for a day"
     )
 
 

@@ -1,4 +1,4 @@
-"""A sensor is heard and cannot be read, or must not be: nothing of it is believed, and that it came is told, with why."""
+"""A sensor is heard and cannot be read, or must not be: nothing of it is believed; that it came is told, and why."""
 
 import json
 from collections.abc import Sequence
