@@ -14,6 +14,7 @@ from api.keys import ApiKey, Scope, create, read_keys, revoke
 from api.times import system_clock
 from cli.certificates import Pair, authority, ends, server, today
 from cli.mosquitto_users import is_user, password_line, users_in
+from cli.page_logins import web_configuration
 from cli.unusable import Unusable
 from streams.keys import HEADER
 
@@ -26,6 +27,8 @@ PASSWORDS = (
     "influxdb-admin-token",
     "grafana-admin-password",
 )
+# Servers whose pages ask for the password in `<name>-password`; what they are told of it is in `<name>-web.yml`.
+ASKING = ("prometheus", "alertmanager")
 # Keys of the API by whose they are. Each is in `api-key-<name>`; the API mounts KEYS and sees their digests alone.
 API_KEYS: dict[str, Scope] = {"page": "read", "prometheus": "metrics"}
 KEYS = "keys/api-keys.json"
@@ -43,6 +46,9 @@ SERVERS = {
     "homeassistant": ("homeassistant",),
     "prometheus": ("prometheus",),
     "alertmanager": ("alertmanager",),
+    "grafana": ("grafana",),
+    "loki": ("loki",),
+    "alloy": ("alloy",),
 }
 HERE = ("localhost", "127.0.0.1")
 _SOON = timedelta(days=60)
@@ -62,6 +68,8 @@ class SecretFolder:
         for name in PASSWORDS:
             self._password(name)
         self._certificates([*hosts])
+        for name in ASKING:
+            self._page_login(name)
         for user in OWN_USERS:
             self._user(user, f"mqtt-{user}")
         for name, scope in API_KEYS.items():
@@ -122,6 +130,15 @@ class SecretFolder:
         path = self.folder / KEYS
         return read_keys(path) if path.exists() else ()
 
+    def _page_login(self, server: str) -> None:
+        """What a server is told is made from the password, which may be one that was chosen; never the reverse."""
+        password, told = f"{server}-password", f"{server}-web.yml"
+        if (self.folder / told).exists() and not (self.folder / password).exists():
+            raise Unusable(f"{self.folder / told} is there without {password}: take it away, or bring that back")
+        self._password(password)
+        if not (self.folder / told).exists():
+            self._write(told, web_configuration(server, self._read(password).strip()))
+
     def _certificates(self, hosts: list[str]) -> None:
         if self._lacks_pair("ca"):
             self._write_pair("ca", authority(today()))
@@ -147,12 +164,14 @@ class SecretFolder:
         self._write(f"{name}.crt", pair.certificate)
 
     def _user(self, user: str, file: str) -> None:
-        """A user whose password is in `file`. Both are there after it, whichever was missing."""
-        self._password(file)
+        """A user whose password is in `file`; its line is made from that, never the reverse."""
         path = self.folder / "mosquitto.passwd"
         if not path.exists():
             self._write(path.name, "")
         known = self._read(path.name)
+        if user in users_in(known) and not (self.folder / file).exists():
+            raise Unusable(f"{path} knows {user}, whose password {file} is gone: delete its line, or bring that back")
+        self._password(file)
         if user not in users_in(known):
             line = password_line(user, self._read(file).strip())
             # appended, not replaced: a container that has the file mounted would go on seeing the old one

@@ -8,8 +8,9 @@ trap 'rm -rf "$made"' EXIT
 echo "prometheus.yml and rules: promtool"
 cp -r prometheus "$made"
 .venv/bin/bluflow secrets init --dir "$made/secrets" >/dev/null # promtool wants to see the files that are named
-sed -i "s#/run/secrets/#$made/secrets/#" "$made/prometheus/prometheus.yml"
+sed -i "s#/run/secrets/#$made/secrets/#" "$made/prometheus/prometheus.yml" "$made"/secrets/*-web.yml
 promtool check config "$made/prometheus/prometheus.yml" "$made/prometheus/poc.yml"
+promtool check web-config "$made"/secrets/*-web.yml
 promtool test rules prometheus/tests/*.yml
 
 echo "alertmanager.yml, and with every setting: amtool"

@@ -9,13 +9,15 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
+import bcrypt
 import pytest
 import yaml
 
 from api.keys import find, read_keys
 from cli.certificates import AUTHORITY_DAYS, Pair, authority, ends, server
 from cli.mosquitto_users import users_in
-from cli.secret_folder import BIND_KEYS, KEYS, OWN_USERS, SERVERS
+from cli.page_logins import USER
+from cli.secret_folder import ASKING, BIND_KEYS, KEYS, OWN_USERS, SERVERS
 from tests.bridge.conftest import mosquitto_program
 from tests.cli.processes import ROOT, bluflow
 
@@ -104,6 +106,45 @@ def test_a_key_that_was_revoked_is_not_let_in_again_and_one_that_was_lost_is_mad
     assert {key.name for key in read_keys(path)} == {"page", "prometheus"}
     assert find(read_keys(path), before) is None
     assert find(read_keys(path), page.read_text().strip()) is not None
+
+
+@pytest.mark.parametrize("server", ASKING)
+def test_a_page_is_told_the_hash_of_its_password_and_the_password_is_never_made_again(
+    tmp_path: Path, server: str
+) -> None:
+    bluflow("secrets", "init", folder=tmp_path)
+    password, told = (tmp_path / "secrets" / f"{server}-{name}" for name in ("password", "web.yml"))
+    assert password.read_text().strip() not in told.read_text()
+    assert lets_in(told, password)
+    password.write_text("of my own\n")
+    told.unlink()
+    assert "made 1 files" in bluflow("secrets", "init", folder=tmp_path).stdout
+    assert lets_in(told, password)
+    before = told.read_text()
+    password.unlink()
+    done = bluflow("secrets", "init", folder=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"{server}-web.yml is there without {server}-password: take it away" in done.stderr
+    assert told.read_text() == before
+    assert not password.exists()
+
+
+def lets_in(told: Path, password: Path) -> bool:
+    """Whether a server that reads the one lets in who knows the other."""
+    [(user, hashed)] = yaml.safe_load(told.read_text())["basic_auth_users"].items()
+    return user == USER and bcrypt.checkpw(password.read_text().strip().encode(), hashed.encode())
+
+
+@pytest.mark.parametrize(("user", "file"), [("bridge", "mqtt-bridge"), ("pro2-a", "gateways/pro2-a")])
+def test_a_user_whose_password_is_gone_is_told_and_gets_none_that_mosquitto_would_refuse(
+    tmp_path: Path, user: str, file: str
+) -> None:
+    bluflow("secrets", "init", "--gateway", "pro2-a", folder=tmp_path)
+    (tmp_path / "secrets" / file).unlink()
+    done = bluflow("secrets", "init", "--gateway", "pro2-a", folder=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"mosquitto.passwd knows {user}, whose password {file} is gone: delete its line" in done.stderr
+    assert not (tmp_path / "secrets" / file).exists()
 
 
 def test_gateways_come_from_a_file_and_later_ones_by_their_own_command(tmp_path: Path) -> None:

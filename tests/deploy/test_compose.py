@@ -295,7 +295,15 @@ def test_a_secret_that_a_process_names_is_mounted_for_it(stack: Any) -> None:
 
 def test_files_that_name_secrets_get_them() -> None:
     services = merged(COMBINATIONS["default"])["services"]
-    for name, file in {"mosquitto": "mosquitto/mosquitto.conf", "redpanda": "redpanda/redpanda.yaml"}.items():
+    files = {
+        "mosquitto": "mosquitto/mosquitto.conf",
+        "redpanda": "redpanda/redpanda.yaml",
+        "prometheus": "prometheus/asking.yml",
+        "alertmanager": "alertmanager/asking.yml",
+        "grafana": "grafana/provisioning/datasources/bluflow.yml",
+        "alloy": "loki/tls.alloy",
+    }
+    for name, file in files.items():
         named = set(re.findall(r"/run/secrets/([\w.-]+)", (ROOT / file).read_text()))
         assert named <= set(services[name]["secrets"]), name
 

@@ -1,8 +1,9 @@
 """Every hop of the hardened stack, without credentials and with them: else a wrong port would pass for a refusal.
 
-Real are mosquitto with the repository's files, Apache Kafka (where the stack has Redpanda) with the login that the
-clients use, and the API as the compose file starts it. InfluxDB 1.6.7 knows no tokens: its refusal is the shim's.
-Grafana could not be had: of it, and of what asks nobody for anything, the compose files are looked at.
+Real are mosquitto, Prometheus and Alertmanager with the repository's files, Apache Kafka (where the stack has Redpanda)
+with the login that the clients use, and the API as the compose file starts it. InfluxDB 1.6.7 knows no tokens: its
+refusal is the shim's. Grafana could not be had: of it, and of what asks nobody for anything, the compose files are
+looked at.
 """
 
 import re
@@ -28,6 +29,7 @@ from tests.deploy.secured_kafka import SecuredKafka
 from tests.influxdb import Influx
 from tests.pages_tls import trusting
 from tests.polling import until
+from tests.watch.servers import Page, alertmanager, prometheus
 
 IN = "let in"
 
@@ -41,6 +43,7 @@ class Parts(NamedTuple):
     token_file: Path
     api: int
     secrets: Path
+    pages: dict[str, Page]
 
     def secret(self, name: str) -> str:
         return (self.secrets / name).read_text().strip()
@@ -74,10 +77,12 @@ def parts(
             stdout=log,
             stderr=log,
         )
+    own = stack_secrets.folder
     try:
-        certificate = str(stack_secrets.folder / "api.crt")
-        until(lambda: _healthy(port, certificate) == "", 60, f"the API ready: {folder / 'log'}")
-        yield Parts(hardened, secured, https, influx.token_file, port, stack_secrets.folder)
+        until(lambda: _healthy(port, str(own / "api.crt")) == "", 60, f"the API ready: {folder / 'log'}")
+        with alertmanager(folder, own) as manager, prometheus(folder, own, {"alertmanager": manager.address}) as judge:
+            pages = {"prometheus": judge, "alertmanager": manager}
+            yield Parts(hardened, secured, https, influx.token_file, port, own, pages)
     finally:
         child.kill()
         child.wait()
@@ -172,9 +177,30 @@ async def api_tls(parts: Parts, known: bool, patch: pytest.MonkeyPatch) -> str:
     return await page_tls(f"https://127.0.0.1:{parts.api}/health/live", parts, known)
 
 
-async def page_tls(url: str, parts: Parts, known: bool) -> str:
+def page_login(server: str) -> Known:
+    """What a server of others serves, to whom logs in."""
+
+    async def asked(parts: Parts, known: bool, patch: pytest.MonkeyPatch) -> str:
+        there = parts.pages[server]
+        answer = there.ask("/-/ready") if known else there.ask("/-/ready", auth=None)
+        return IN if answer.status_code == 200 else str(answer.status_code)
+
+    return asked
+
+
+def page_plain(server: str) -> Known:
+    """The same over TLS, or in plain text."""
+
+    async def asked(parts: Parts, known: bool, patch: pytest.MonkeyPatch) -> str:
+        there = parts.pages[server]
+        return await page_tls(f"{there.url}/-/ready", parts, known, there.login)
+
+    return asked
+
+
+async def page_tls(url: str, parts: Parts, known: bool, login: tuple[str, str] | None = None) -> str:
     """A page over TLS, or in plain text."""
-    async with httpx.AsyncClient(verify=trusting(parts.secrets)) as client:
+    async with httpx.AsyncClient(verify=trusting(parts.secrets), auth=login) as client:
         try:
             answer = await client.get(url if known else url.replace("https:", "http:"))
         except httpx.TransportError as error:
@@ -193,6 +219,10 @@ HOPS: dict[str, tuple[Known, str]] = {
     "API, data": (api("/api/v1/sensors", "api-key-page"), "401"),
     "API, events": (api("/api/v1/stream", "api-key-page"), "401"),
     "API, metrics": (api("/metrics", "api-key-prometheus"), "401"),
+    "Prometheus, login": (page_login("prometheus"), "401"),
+    "Prometheus, plain text": (page_plain("prometheus"), "400"),
+    "Alertmanager, login": (page_login("alertmanager"), "401"),
+    "Alertmanager, plain text": (page_plain("alertmanager"), "400"),
 }
 
 
@@ -208,12 +238,12 @@ async def test_prometheus_key_opens_no_data(parts: Parts, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("combination", ["default", "ha"])
-def test_what_asks_nobody_for_anything_is_reached_from_inside_and_from_this_machine_alone(combination: str) -> None:
+def test_what_asks_nobody_for_anything_is_reached_from_inside_alone(combination: str) -> None:
     stack = merged(COMBINATIONS[combination])
-    for name in ("prometheus", "alertmanager", "loki", "alloy"):
+    for name in ("loki", "alloy"):
         service = stack["services"][name]
-        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
-        assert "iot" not in service["networks"], name
+        assert "ports" not in service, name
+        assert service["networks"] == ["watch"], name
     # health and metrics of our own processes, and whatever else is only spoken to inside
     for name, service in stack["services"].items():
         outside = {network for network in service.get("networks", []) if not stack["networks"][network].get("internal")}

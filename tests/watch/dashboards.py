@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import yaml
+
 from tests.watch.files import ROOT
 
 FILES = sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
@@ -25,6 +27,13 @@ def read(name: str) -> Json:
     board = json.loads((ROOT / "grafana" / "dashboards" / name).read_text())
     assert isinstance(board, dict)
     return board
+
+
+def data_sources(folder: str) -> list[Json]:
+    """What stands behind the dashboards: in the hardened stack (`datasources`), in the proof of concept (`poc`)."""
+    found = yaml.safe_load((ROOT / "grafana" / "provisioning" / folder / "bluflow.yml").read_text())["datasources"]
+    assert isinstance(found, list)
+    return found
 
 
 def panels(board: Json) -> list[Json]:

@@ -19,7 +19,7 @@ from tests.pages_tls import pages_tls
 from tests.polling import until
 from tests.stack import Stack, running_stack
 from tests.watch.mail import Mail, mail_server
-from tests.watch.servers import Prometheus, Webhook, alertmanager, prometheus, webhook
+from tests.watch.servers import Page, Prometheus, Webhook, alertmanager, prometheus, webhook
 
 SCENARIO = house(gateways=2, sensors=4, interval=1.0, seed=3, loss=0.05)
 SENSORS = addresses(SCENARIO)
@@ -46,7 +46,7 @@ class House(NamedTuple):
     silent: set[str]
     prometheus: Prometheus
     hook: Webhook
-    alertmanager: str
+    alertmanager: Page
     mails: list[Mail]
 
     def publish(self, topic: str, payload: bytes) -> None:
@@ -97,7 +97,9 @@ def watched_house(folder: Path, influx: Influx) -> Iterator[House]:
         until(lambda: _all_fresh(stack), 60, "every sensor heard")
         jobs = {"bridge": "BRIDGE", "streams": "STREAMS", "sinks": "SINKS", "api": "API", "inventory": "INVENTORY"}
         targets = {job: f"127.0.0.1:{stack.ports[f'{name}_PORT']}" for job, name in jobs.items()}
-        watching = running.enter_context(prometheus(folder, secrets.folder, {**targets, "alertmanager": manager}))
+        watching = running.enter_context(
+            prometheus(folder, secrets.folder, {**targets, "alertmanager": manager.address})
+        )
         yield House(stack, influx, bucket, silent, watching, hook, manager, mails)
 
 

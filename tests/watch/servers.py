@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import ssl
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ import httpx
 import yaml
 
 from cli.child import spawn
+from cli.page_logins import USER
 from tests.conftest import find_free_port
 from tests.pages_tls import trusting
 from tests.polling import until
@@ -59,15 +59,31 @@ class Webhook:
         self._server.server_close()
 
 
-class Prometheus:
-    """A running one."""
+class Page:
+    """A page of the hardened stack that asks for a login; `secrets`: the folder with its password."""
 
-    def __init__(self, url: str, tls: ssl.SSLContext) -> None:
-        self.url, self.tls = url, tls
+    def __init__(self, server: str, port: int, secrets: Path) -> None:
+        self.address = f"127.0.0.1:{port}"
+        self.url = f"https://{self.address}"
+        self.tls = trusting(secrets)
+        self.login = (USER, (secrets / f"{server}-password").read_text().strip())
+
+    def ask(self, path: str, **how: Any) -> httpx.Response:
+        """Whatever it answers, to whom logs in; `how` says another login (`auth`), or what to look for (`params`)."""
+        return httpx.get(self.url + path, timeout=20, verify=self.tls, **{"auth": self.login, **how})
+
+    def tell(self, path: str, body: Any) -> None:
+        """Post that as JSON; the test fails if it is not taken."""
+        answer = httpx.post(self.url + path, json=body, timeout=20, verify=self.tls, auth=self.login)
+        assert answer.status_code == 200, answer.text
+
+
+class Prometheus(Page):
+    """A running one."""
 
     def get(self, path: str, **params: str) -> Any:
         """What the API answers; the test fails on an error."""
-        answer = httpx.get(f"{self.url}/api/v1/{path}", params=params, timeout=20, verify=self.tls)
+        answer = self.ask(f"/api/v1/{path}", params=params)
         assert answer.status_code == 200, answer.text
         return answer.json()["data"]
 
@@ -89,8 +105,8 @@ def webhook() -> Iterator[Webhook]:
 
 
 @contextmanager
-def alertmanager(folder: Path, secrets: Path, **receivers: str) -> Iterator[str]:
-    """Started by its own script, which takes the `receivers` from the environment; gives host:port."""
+def alertmanager(folder: Path, secrets: Path, **receivers: str) -> Iterator[Page]:
+    """Started by its own script, which takes the `receivers` from the environment."""
     shutil.copytree(ROOT / "alertmanager", folder / "alertmanager")
     web = _served(folder / "alertmanager", secrets)
     config = folder / "alertmanager" / "alertmanager.yml"
@@ -99,8 +115,9 @@ def alertmanager(folder: Path, secrets: Path, **receivers: str) -> Iterator[str]
     options = [f"--storage.path={folder / 'alerts'}", f"--web.listen-address=127.0.0.1:{port}", web]
     env = {"ALERTMANAGER": "prometheus-alertmanager", "TMPDIR": str(folder), **receivers}
     command = ["/bin/sh", str(folder / "alertmanager" / "start.sh"), *options, "--cluster.listen-address="]
-    with _running(command, port, folder / "alertmanager.log", env, trusting(secrets)):
-        yield f"127.0.0.1:{port}"
+    page = Page("alertmanager", port, secrets)
+    with _running(command, page, folder / "alertmanager.log", env):
+        yield page
 
 
 @contextmanager
@@ -127,23 +144,24 @@ def prometheus(folder: Path, secrets: Path, targets: Mapping[str, str]) -> Itera
         rules.write_text(re.sub(r"\bfor: \w+", "for: 2s", rules.read_text()))
     command = ["prometheus", f"--config.file={path}", f"--storage.tsdb.path={folder / 'tsdb'}"]
     command += [f"--web.listen-address=127.0.0.1:{port}", _served(folder / "prometheus", secrets)]
-    with _running(command, port, folder / "prometheus.log", {}, trusting(secrets)):
-        yield Prometheus(f"https://127.0.0.1:{port}", trusting(secrets))
+    page = Prometheus("prometheus", port, secrets)
+    with _running(command, page, folder / "prometheus.log", {}):
+        yield page
 
 
 def _served(folder: Path, secrets: Path) -> str:
-    """The option that names the repository's own file of how a page is served, with our paths."""
-    for path in (folder / "web.yml", *folder.glob("asking.yml")):
-        path.write_text(path.read_text().replace("/run/secrets/", f"{secrets}/"))
+    """The option that names the file of how a page is served; that and how its health check asks with our paths."""
+    for name, path in {"web.yml": secrets / f"{folder.name}-web.yml", "asking.yml": folder / "asking.yml"}.items():
+        (folder / name).write_text(path.read_text().replace("/run/secrets/", f"{secrets}/"))
     return f"--web.config.file={folder / 'web.yml'}"
 
 
 @contextmanager
-def _running(command: list[str], port: int, log: Path, env: Mapping[str, str], tls: ssl.SSLContext) -> Iterator[None]:
+def _running(command: list[str], page: Page, log: Path, env: Mapping[str, str]) -> Iterator[None]:
     def is_ready() -> bool:
         assert child.poll() is None, log.read_text()
         try:
-            return httpx.get(f"https://127.0.0.1:{port}/-/ready", timeout=5, verify=tls).status_code == 200
+            return page.ask("/-/ready").status_code == 200
         except httpx.TransportError:
             return False
 

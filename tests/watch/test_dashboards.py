@@ -3,10 +3,10 @@
 import re
 
 import pytest
-import yaml
 
+from cli.page_logins import USER
 from grafana.boards import boards
-from tests.watch.dashboards import FILES, choices, panels, queries, read, variables
+from tests.watch.dashboards import FILES, choices, data_sources, panels, queries, read, variables
 from tests.watch.files import ROOT, known_metrics, metrics_in
 
 NAMES = [path.name for path in FILES]
@@ -97,19 +97,35 @@ def test_every_metric_of_a_dashboard_is_documented() -> None:
 
 
 def test_there_is_a_data_source_for_each_variable() -> None:
-    text = (ROOT / "grafana" / "provisioning" / "datasources" / "bluflow.yml").read_text()
-    sources = yaml.safe_load(text)["datasources"]
+    there = data_sources("datasources")
     for name in NAMES:
         for one in variables(read(name)).values():
             if one["type"] == "datasource":
                 pattern = one["regex"].strip("/")
-                [found] = [
-                    each for each in sources if each["type"] == one["query"] and re.search(pattern, each["name"])
-                ]
-                assert found["url"] in {"$PROMETHEUS_URL", "$INFLUXDB_URL", "$LOKI_URL"}
+                [found] = [each for each in there if each["type"] == one["query"] and re.search(pattern, each["name"])]
+                assert found["url"] in {"https://prometheus:9090", "https://influxdb:8086", "https://loki:3100"}
 
 
-def test_the_token_is_read_from_its_file_and_stands_nowhere() -> None:
-    text = (ROOT / "grafana" / "provisioning" / "datasources" / "bluflow.yml").read_text()
-    found = [one["secureJsonData"] for one in yaml.safe_load(text)["datasources"] if "secureJsonData" in one]
-    assert found == [{"httpHeaderValue1": "Token $__file{/tokens/token}"}] * 2
+def test_what_is_secret_of_a_data_source_is_read_from_its_file_and_stands_nowhere() -> None:
+    found = {one["url"].split("/")[2].split(":")[0]: one["secureJsonData"] for one in data_sources("datasources")}
+    ca = {"tlsCACert": "$__file{/run/secrets/ca.crt}"}
+    logins = {
+        server: {"basicAuthPassword": f"$__file{{/run/secrets/{server}-password}}", **ca}
+        for server in ("prometheus", "alertmanager")
+    }
+    token = {"httpHeaderValue1": "Token $__file{/tokens/token}", **ca}
+    assert found == {**logins, "influxdb": token, "loki": ca}
+
+
+def test_data_sources_are_asked_over_tls_with_a_login_and_in_the_proof_of_concept_plainly() -> None:
+    hardened, poc = data_sources("datasources"), data_sources("poc")
+    for one in hardened:
+        assert one["url"].startswith("https://"), one
+        assert one["jsonData"].pop("tlsAuthWithCACert") is True, one
+        one["url"] = one["url"].replace("https://", "http://")
+        secret = one.pop("secureJsonData")
+        assert one.pop("basicAuth", False) == ("basicAuthPassword" in secret)
+        assert one.pop("basicAuthUser", USER) == USER
+        if kept := {name: secret[name] for name in secret if name == "httpHeaderValue1"}:
+            one["secureJsonData"] = kept
+    assert poc == hardened

@@ -11,7 +11,7 @@ import yaml
 from typer.main import get_command
 
 from cli.commands import app
-from cli.secret_folder import SecretFolder
+from cli.secret_folder import ASKING, SecretFolder
 from tests.watch.files import ROOT, RULE_TESTS, RULES, RUNBOOKS, alerts, known_metrics, metrics_in, rules
 
 
@@ -24,12 +24,12 @@ def test_the_configuration_is_one_that_prometheus_takes(tmp_path: Path) -> None:
     """With secrets of its own: promtool wants to see the files that are named."""
     SecretFolder(tmp_path / "secrets").complete([], [])
     shutil.copytree(ROOT / "prometheus", tmp_path / "prometheus")
-    for name in ("prometheus.yml", "web.yml"):
-        path = tmp_path / "prometheus" / name
+    served = [tmp_path / "secrets" / f"{server}-web.yml" for server in ASKING]
+    for path in (tmp_path / "prometheus" / "prometheus.yml", *served):
         path.write_text(path.read_text().replace("/run/secrets/", f"{tmp_path / 'secrets'}/"))
     promtool("check", "config", str(tmp_path / "prometheus" / "prometheus.yml"))
     promtool("check", "config", str(tmp_path / "prometheus" / "poc.yml"))
-    promtool("check", "web-config", str(tmp_path / "prometheus" / "web.yml"))
+    promtool("check", "web-config", *map(str, served))
     promtool("check", "rules", *map(str, RULES))
 
 

@@ -1,16 +1,19 @@
 """The running pipeline, scraped and judged by Debian's Prometheus and Alertmanager with the repository's files."""
 
-import os
 import subprocess
 from datetime import UTC, datetime, timedelta
 from functools import reduce
+from pathlib import Path
 
 import httpx
+import pytest
+import yaml
 
+from cli.page_logins import USER
 from tests.deploy.compose import COMBINATIONS, merged
 from tests.polling import until
 from tests.watch.house import INTERVAL, MAILBOX, NEVER_HEARD, SENSORS, House
-from tests.watch.servers import Alert
+from tests.watch.servers import Alert, Page
 
 FRIDGE = SENSORS[0]
 
@@ -67,42 +70,48 @@ def test_silent_gateways_and_a_stuck_pipeline_hush_the_sensors_that_they_explain
 
 def hush(house: House, alerts: list[dict[str, str]], sensors: set[str]) -> None:
     """Give Alertmanager these alerts, which end by themselves; return once it hushes those of these sensors alone."""
-    url, end = f"https://{house.alertmanager}/api/v2/alerts", datetime.now(UTC) + timedelta(minutes=2)
+    path, end = "/api/v2/alerts", datetime.now(UTC) + timedelta(minutes=2)
     # the source first: it is known when the others are judged
     for labels in alerts:
-        sent = httpx.post(
-            url, json=[{"labels": labels, "endsAt": end.isoformat()}], timeout=10, verify=house.prometheus.tls
-        )
-        assert sent.status_code == 200, sent.text
+        house.alertmanager.tell(path, [{"labels": labels, "endsAt": end.isoformat()}])
 
     def hushed() -> set[str]:
-        found: list[Alert] = httpx.get(url, timeout=10, verify=house.prometheus.tls).json()
+        found: list[Alert] = house.alertmanager.ask(path).json()
         return {one["labels"].get("sensor_id", "") for one in found if one["status"]["state"] == "suppressed"}
 
     until(lambda: hushed() == sensors, 20, "what is hushed")
 
 
-def test_neither_prometheus_nor_alertmanager_answers_in_plain_text_and_the_health_checks_tools_are_answered(
-    house: House,
-) -> None:
-    for address in (house.prometheus.url.removeprefix("https://"), house.alertmanager):
-        assert httpx.get(f"http://{address}/-/ready", timeout=10).status_code == 400
-        assert httpx.get(f"https://{address}/-/ready", timeout=10, verify=house.prometheus.tls).status_code == 200
+@pytest.mark.parametrize("server", ["prometheus", "alertmanager"])
+def test_a_page_is_served_over_tls_alone_and_to_whom_knows_its_password(house: House, server: str) -> None:
+    page: Page = getattr(house, server)
+    assert httpx.get(f"http://{page.address}/-/ready", timeout=10).status_code == 400
+    for path in ("/-/ready", "/metrics", "/api/v1/status/buildinfo", "/api/v2/status"):
+        for auth in (None, (USER, "wrong"), (USER, ""), ("root", page.login[1])):
+            assert page.ask(path, auth=auth).status_code == 401, (path, auth)
+    assert page.ask("/-/ready").status_code == 200
+
+
+def test_each_page_has_a_password_of_its_own(house: House) -> None:
+    assert house.prometheus.ask("/-/ready", auth=house.alertmanager.login).status_code == 401
+    assert house.alertmanager.ask("/-/ready", auth=house.prometheus.login).status_code == 401
+
+
+def test_the_health_check_of_alertmanager_is_answered(house: House) -> None:
     folder = house.stack.data.parent
-    env = {
-        **os.environ,
-        "SSL_CERT_FILE": str(folder / "secrets" / "ca.crt"),
-    }  # as the compose file has it for Prometheus
-    for service, here in {
-        "prometheus": house.prometheus.url,
-        "alertmanager": f"https://{house.alertmanager}",
-    }.items():
-        said = merged(COMBINATIONS["default"])["services"][service]["healthcheck"]["test"][1:]
-        places = {
-            f"/etc/{service}": str(folder / service),
-            "https://localhost:9090": here,
-            "https://localhost:9093": here,
-        }
-        command = [reduce(lambda text, place: text.replace(*place), places.items(), word) for word in said]
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+    said = merged(COMBINATIONS["default"])["services"]["alertmanager"]["healthcheck"]["test"][1:]
+    places = {"/etc/alertmanager": str(folder / "alertmanager"), "https://localhost:9093": house.alertmanager.url}
+    command = [reduce(lambda text, place: text.replace(*place), places.items(), word) for word in said]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_the_health_check_of_prometheus_reads_logs_in(house: House) -> None:
+    """Debian's promtool is older than `check ready`: the file is read here as amtool and Prometheus read theirs."""
+    said = merged(COMBINATIONS["default"])["services"]["prometheus"]["healthcheck"]["test"]
+    assert "--http.config.file=/etc/prometheus/asking.yml" in said
+    asking = yaml.safe_load((house.stack.data.parent / "prometheus" / "asking.yml").read_text())
+    login, password = asking.pop("basic_auth"), Path(asking["tls_config"]["ca_file"]).with_name("prometheus-password")
+    assert login == {"username": USER, "password_file": str(password)}
+    assert asking == {"tls_config": {"ca_file": str(password.with_name("ca.crt"))}}
+    assert house.prometheus.ask("/-/ready", auth=(USER, password.read_text().strip())).status_code == 200
