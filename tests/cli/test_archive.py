@@ -198,7 +198,7 @@ def test_files_are_listed_and_verified_and_bad_ones_named(data: Path) -> None:
 
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
 def test_an_export_that_is_ended_leaves_whole_days_and_can_be_run_again(data: Path, kill: signal.Signals) -> None:
-    long = log((each.frame() for each in packets(D0, ENDED)), D0, ENDED, tick_every=2_000)
+    long = log((each.frame() for each in packets(D0, ENDED)), D0, ENDED, tick_every=10_000)
     asyncio.run(_write(data / "archive.sqlite", long))
     command = [sys.executable, "-P", "-m", "cli", "archive", *STORED]
     env = environment(PYTHONPATH=str(ROOT), BLUFLOW_DATA=str(data))
