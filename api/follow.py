@@ -1,32 +1,27 @@
 """Follows compacted topics into tables: no group, no rebalance, any number of API processes.
 
-One session: from the beginning to the end offsets taken at its start, then on. Whatever goes wrong ends the session
-and begins another: a lost broker, a lost tail and new partitions are one path. The tables serve all the while.
+One session: from the beginning to the end offsets taken at its start, then on. The tables serve all the while.
 """
 
 import asyncio
 import logging
 import re
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
 from prometheus_client import Counter, Gauge
 
 from api.table import Place, Rows, Table
 from runtime.kafka import stop_consumer
 from runtime.kafka_login import kafka_login
+from runtime.sessions import BeginAnew, Sessions
 
 log = logging.getLogger(__name__)
 
 Offsets = dict[TopicPartition, int]
 Fresh = dict[str, Rows[Any]]  # by topic
-
-
-class BeginAnew(Exception):
-    """The topics are not, or no longer, what was read; the text says why."""
 
 
 class Counted(Protocol):
@@ -39,7 +34,7 @@ class Counted(Protocol):
 _UNDECODABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 
-class Follower:
+class Follower(Sessions):
     """Keeps every table equal to its topic. `problem` says why they may lag, None when they are live.
 
     `positions`: how far the tables have come, the next offset of every partition; empty before the first load.
@@ -54,40 +49,14 @@ class Follower:
         check_seconds: float = 2.0,
         backoff_seconds: tuple[float, float] = (0.2, 10.0),
     ) -> None:
+        super().__init__(log, ", ".join(tables), broker, backoff_seconds)
         self.loaded = False  # has reached the topics' ends once
-        self.problem: str | None = f"{', '.join(tables)} not read yet"
         self.positions: Offsets = {}
-        self._broker, self._tables, self._metrics = broker, tables, metrics
+        self._tables, self._metrics = tables, metrics
         self._check_seconds = check_seconds
         self._patience = max(check_seconds, 2.0)  # how long the broker may take to answer
-        self._backoff = backoff_seconds
 
-    async def run(self) -> None:
-        """Read for ever; ends only by cancellation."""
-        first, longest = self._backoff
-        wait = first
-        while True:
-            try:
-                await self._session()
-            except BeginAnew as why:
-                reason = str(why)
-            except (KafkaError, OSError) as error:
-                reason = f"broker {self._broker} does not answer: {str(error) or type(error).__name__}"
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if task is None or task.cancelling():
-                    raise
-                reason = "reading was cut short inside of aiokafka"
-            except Exception as error:  # a bug must not leave a dead reader behind a page that looks alive
-                log.exception("following: reading failed")
-                reason = f"reading failed: {error!r}"
-            wait = first if self.problem is None else min(wait * 2, longest)
-            if reason != self.problem:
-                log.warning("following: %s; serving what is held, reading again", reason)
-            self._report(reason)
-            await asyncio.sleep(wait)
-
-    async def _session(self) -> None:
+    async def _session(self) -> NoReturn:
         """Load, then follow until that is no longer possible. Raises BeginAnew, KafkaError or OSError."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._broker,
@@ -137,7 +106,7 @@ class Follower:
             table.adopt(fresh[topic])
         return positions
 
-    async def _follow(self, consumer: AIOKafkaConsumer, positions: Offsets) -> None:
+    async def _follow(self, consumer: AIOKafkaConsumer, positions: Offsets) -> NoReturn:
         """Apply what comes, and look every now and then whether they are still the topics that were loaded."""
         loop = asyncio.get_running_loop()
         checked = loop.time()
@@ -194,5 +163,5 @@ class Follower:
                 raise BeginAnew(f"topic {topic} does not exist")
 
     def _report(self, problem: str | None) -> None:
-        self.problem = problem
+        super()._report(problem)
         self._metrics.connected.set(problem is None)

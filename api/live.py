@@ -60,7 +60,7 @@ class Standing:
             last_seen=state.last_seen if state else None,
             now=self.now,
             watermark=watermark,
-            gateways_silent=state is not None and self._is_unheard(state, watermark, interval),
+            gateways_silent=lambda: state is not None and self._is_unheard(state, watermark, interval),
             interval_ms=interval,
         )
 

@@ -46,7 +46,7 @@ class Services:
         return position_of(self.reader.positions, topics, self.live.registry)
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from functools import lru_cache
 
 from paho.mqtt.client import MQTTMessage
 
@@ -22,13 +23,17 @@ from schemas.frame import Frame
 
 log = logging.getLogger("bluflow.bridge")
 
+TOPICS = 50_000  # of which is remembered whether they are forwarded; some 10 MB
+
 
 class Bridge:
     """subscriber -> `arrived` -> in flight -> forwarder -> Kafka -> ack in receipt order."""
 
     def __init__(self, settings: BridgeSettings) -> None:
         self._prefix = settings.topic_prefix
-        self._wanted = Filters(settings.subscriptions)
+        wanted = Filters(settings.subscriptions)
+        # asked for every message, of few topics
+        self._forwards = lru_cache(TOPICS)(lambda topic: not is_own(topic) and wanted.match(topic))
         self.in_flight = InFlight(settings.max_in_flight, settings.max_in_flight_bytes)
         self.subscriber = Subscriber(settings, self.in_flight, self.arrived)
         self.forwarder = Forwarder(settings, self.in_flight)
@@ -42,12 +47,13 @@ class Bridge:
         except UnicodeDecodeError as error:
             unreadable = error.object
             topic = error.object.decode(errors="replace")
-        if is_own(topic) or not self._wanted.match(topic):
+        if not self._forwards(topic):
             IGNORED.inc()
             self.in_flight.add(Delivery(None, ack))
             return
         RECEIVED.inc()
-        QUEUED.inc(queued)
+        if queued:
+            QUEUED.inc()
         frame = Frame(topic, bytes(message.payload), received_at, message.qos, message.retain, message.dup, queued)
         record = unreadable_topic(frame, self._prefix, unreadable) if unreadable else frame_record(frame, self._prefix)
         self.in_flight.add(Delivery(record, ack))

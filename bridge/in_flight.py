@@ -45,6 +45,8 @@ class InFlight:
         self.on_room: Callable[[], None] | None = None
         self.empty = asyncio.Event()
         self.empty.set()
+        IN_FLIGHT.set_function(lambda: len(self))
+        IN_FLIGHT_BYTES.set_function(lambda: self._bytes)
 
     @property
     def full(self) -> bool:
@@ -57,7 +59,6 @@ class InFlight:
         self._bytes += delivery.size
         self.empty.clear()
         self.changed.set()
-        self._measure()
         if len(self) >= self._max_count or self._bytes >= self._max_bytes:
             self.room.clear()
 
@@ -80,7 +81,6 @@ class InFlight:
             oldest = self._sent.popleft()
             self._bytes -= oldest.size
             oldest.ack()
-        self._measure()
         # Half empty before reading goes on: pausing and resuming at every frame would cost more than the frames.
         if self.full and len(self) <= self._max_count // 2 and self._bytes <= self._max_bytes // 2:
             self.room.set()
@@ -106,7 +106,3 @@ class InFlight:
 
     def __len__(self) -> int:
         return len(self._sent) + len(self._unsent)
-
-    def _measure(self) -> None:
-        IN_FLIGHT.set(len(self))
-        IN_FLIGHT_BYTES.set(self._bytes)

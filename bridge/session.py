@@ -9,6 +9,7 @@ from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from bridge.read_ahead import ReadAheadClient
 from bridge.route import OWN
 from bridge.settings import BridgeSettings
 from runtime.settings import host_port
@@ -47,7 +48,7 @@ class Session:
         self._received = 0
         self._last_sign = time.monotonic()
         self._sock: Any = None
-        self._client = Client(
+        self._client = ReadAheadClient(
             CallbackAPIVersion.VERSION2,
             client_id=settings.client_id,
             clean_session=False,
@@ -116,7 +117,7 @@ class Session:
         if self._paused and not self.lost.done():
             self._paused = False
             self._loop.add_reader(self._sock, self._readable)
-            self._loop.call_soon(self._readable)  # TLS may hold decrypted bytes that the socket no longer shows
+            self._loop.call_soon(self._readable)  # what was read ahead no selector shows
 
     def keep_alive(self) -> None:
         """Call about once a second."""
@@ -164,7 +165,7 @@ class Session:
                 self._client.loop_read()
                 if self._paused or self.lost.done():
                     return
-                if self._received == before:
+                if self._received == before and not self._sock.pending():
                     break
             else:
                 self._loop.call_soon(self._readable)
@@ -174,6 +175,8 @@ class Session:
 
     def _writable(self) -> None:
         self._client.loop_write()
+        if self._client.want_write() and not self.lost.done():
+            self._loop.add_writer(self._sock, self._writable)
 
     def _connected(self, client: Client, data: Any, flags: ConnectFlags, code: ReasonCode, properties: Any) -> None:
         if code.is_failure:
@@ -193,7 +196,8 @@ class Session:
         self._end(f"connection lost: {code}")
 
     def _watch_writing(self, client: Client, data: Any, sock: Any) -> None:
-        self._loop.add_writer(sock, self._writable)
+        # Nearly always there is room: what one turn of the loop says goes out at its end, without asking.
+        self._loop.call_soon(self._writable)
 
     def _unwatch_writing(self, client: Client, data: Any, sock: Any) -> None:
         self._loop.remove_writer(sock)

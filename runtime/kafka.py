@@ -101,34 +101,41 @@ async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
         stopping.result()
 
 
-AT_ONCE_SECONDS = 0.02
 PATIENCE_SECONDS = 0.1
 _FIRST_PAUSE = PATIENCE_SECONDS / 16
 
 
 def fetch_patiently() -> None:
-    """For every consumer of this process: an empty answer that came at once is followed by a pause.
+    """For every consumer of this process: after an empty answer that came at once, the next is asked for later.
 
     The embedded broker answers a fetch at once, whatever wait it was asked for: a consumer with nothing to do then asks
     a thousand times a second. The pause is short after records and doubles while none come: a live stream is not held
-    up at each of its hops. A broker that waits as it was asked to is not slowed down.
+    up at each of its hops. A consumer that asked for more than a byte wants the broker to gather: where it does not,
+    each fetch waits as long as the broker was asked to. A broker that waits as it was asked to is not slowed down.
     """
     if getattr(Fetcher._proc_fetch_request, "patient", False):
         return
     fetch = Fetcher._proc_fetch_request
 
     async def patient(self: Fetcher, *args: Any) -> Any:
-        begun = time.monotonic()
-        found = await fetch(self, *args)
-        if found:
-            self.pause = _FIRST_PAUSE
-        elif time.monotonic() - begun < AT_ONCE_SECONDS:
-            pause = getattr(self, "pause", _FIRST_PAUSE)
-            self.pause = min(2 * pause, PATIENCE_SECONDS)
+        gathers = self._fetch_min_bytes > 1
+        pause = getattr(self, "pause", 0.0)
+        if pause:
             try:
                 await asyncio.sleep(pause)
             except asyncio.CancelledError:
                 return False  # as the original does: a fetcher that closes awaits the task it has cancelled
+        begun = time.monotonic()
+        found = await fetch(self, *args)
+        asked = self._fetch_max_wait_ms / 1000
+        if time.monotonic() - begun >= asked / 2:
+            self.pause = 0.0
+        elif found:
+            self.pause = pause if gathers else 0.0
+        elif gathers:
+            self.pause = asked
+        else:
+            self.pause = min(max(_FIRST_PAUSE, 2 * pause), PATIENCE_SECONDS)
         return found
 
     patient.patient = True  # type: ignore[attr-defined]

@@ -7,6 +7,7 @@ process that only follows it costs next to nothing.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from typing import NoReturn
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
@@ -14,8 +15,9 @@ from aiokafka.errors import KafkaError
 from runtime.kafka import partitions_for, stop_consumer
 from runtime.kafka_login import kafka_login
 from runtime.sensors_file import SensorsFile, open_sensors
+from runtime.sessions import BeginAnew, Sessions
 from runtime.settings import Settings
-from runtime.snapshot import NoSuchTopic, snapshot
+from runtime.snapshot import snapshot
 from schemas.codec import decode_entry
 from schemas.registry import Entry, Registry
 from schemas.topics import SENSORS
@@ -30,23 +32,19 @@ _PATIENCE = 60  # polls of a second without a record that is known to be there
 Told = Mapping[str, Entry]  # what the topic says, by sensor
 
 
-class TailLost(Exception):
-    """The topic ends before what was read of it: it is read anew."""
-
-
-class SensorRegistry:
+class SensorRegistry(Sessions):
     """`registry` is replaced, never changed in place, and may be read from any thread.
 
     `problem` says why it may lag behind the topic, None when it does not. `told` is what the topic says, alone.
     """
 
     def __init__(self, file: SensorsFile, broker: str, topic: str) -> None:
+        super().__init__(log, topic, broker, (LOOK_SECONDS, LONGEST_PAUSE))
         self.file, self.registry = file, file.registry
         self.told: Told = {}
-        self.problem: str | None = f"{topic} was not read yet"
         self.on_told: Callable[[Told], None] = lambda told: None
         self.loaded = asyncio.Event()
-        self._broker, self._topic = broker, topic
+        self._topic = topic
         self._merged_from: tuple[Registry, Told] = file.registry, self.told
         self._wake = asyncio.Event()
         self._looked, self._looks, self._looking = asyncio.Condition(), 0, False
@@ -69,32 +67,6 @@ class SensorRegistry:
             log.warning("registry: %s; what was read before stays in use", wrong)
         return self.registry
 
-    async def run(self) -> None:
-        """Follow the topic for ever; ends only by cancellation."""
-        pause = LOOK_SECONDS
-        while True:
-            try:
-                await self._session()
-            except TailLost:
-                continue
-            except NoSuchTopic:
-                why = f"topic {self._topic} is not on {self._broker}; make it with: bluflow topics --create"
-            except (KafkaError, OSError) as error:
-                why = f"no Kafka broker answers on {self._broker} ({type(error).__name__})"
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if task is None or task.cancelling():
-                    raise
-                why = "reading was cut short inside of aiokafka"
-            except Exception as error:  # a bug here must not end the process: it has the registry that it has
-                log.exception("following the registry failed")
-                why = f"following it failed: {error!r}"
-            pause = LOOK_SECONDS if self.problem is None else min(2 * pause, LONGEST_PAUSE)
-            if why != self.problem:
-                log.warning("registry: %s; what was read before stays in use", why)
-            self.problem = why
-            await asyncio.sleep(pause)
-
     async def until_loaded(self) -> None:
         """Return once the topic was read to its end, however long the broker is away."""
         following = asyncio.create_task(self.run())
@@ -114,8 +86,8 @@ class SensorRegistry:
         except TimeoutError:
             raise TimeoutError("it is written, but could not be read back yet") from None
 
-    async def _session(self) -> None:
-        """From the topic's beginning to its end, and on. Raises NoSuchTopic, TailLost, KafkaError, OSError."""
+    async def _session(self) -> NoReturn:
+        """From the topic's beginning to its end, and on. Raises BeginAnew, KafkaError, OSError."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._broker,
             client_id="bluflow-registry",
@@ -128,7 +100,7 @@ class SensorRegistry:
             await consumer.start()
             places = [TopicPartition(self._topic, number) for number in await partitions_for(consumer, self._topic)]
             if not places:
-                raise NoSuchTopic(self._topic)
+                raise BeginAnew(f"topic {self._topic} is not on {self._broker}; make it with: bluflow topics --create")
             consumer.assign(places)
             await consumer.seek_to_beginning(*places)
             told: dict[str, Entry] = {}
@@ -155,7 +127,7 @@ class SensorRegistry:
             self.on_told(self.told)
         if self.problem is not None:
             log.info("registry: %d entries in %s, %d in all", len(told), self._topic, len(self.registry.entries))
-        self.problem = None
+        self._report(None)
         self.loaded.set()
 
     def merge(self) -> None:
@@ -208,7 +180,7 @@ async def _read_on(consumer: AIOKafkaConsumer, places: list[TopicPartition], tol
     ends = await consumer.end_offsets(places)
     at = {place: await consumer.position(place) for place in places}
     if any(ends[place] < at[place] for place in places):
-        raise TailLost
+        raise BeginAnew(f"the broker lost the end of {places[0].topic}")
     if ends == at:
         return False
     vain = 0

@@ -1,6 +1,7 @@
 """A raw frame: one MQTT message, its bytes untouched, what is known about it in the record's headers."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
@@ -62,6 +63,7 @@ class Frame(msgspec.Struct, frozen=True):
             raise ValueError(f"raw record without header {missing}") from None
 
 
+@lru_cache(50_000)  # asked for every frame, of few topics
 def frame_key(topic: str) -> bytes:
     """The record key of a frame: its topic minus a known suffix, else the topic's first level.
 

@@ -3,6 +3,7 @@
 One verdict for the stream, the API, the metrics and the alerts.
 """
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -60,12 +61,18 @@ def began(last_seen: int, freshness: Freshness, interval_ms: int = INTERVAL_MS) 
 
 
 def verdict(
-    *, last_seen: int | None, now: int, watermark: int | None, gateways_silent: bool, interval_ms: int = INTERVAL_MS
+    *,
+    last_seen: int | None,
+    now: int,
+    watermark: int | None,
+    gateways_silent: Callable[[], bool],
+    interval_ms: int = INTERVAL_MS,
 ) -> Verdict:
     """How a sensor stands. Times in unix milliseconds; `watermark` is how far the stream has come, None if unknown.
 
     A dead sensor is never shown as alive because the pipeline is behind: the silence counts up to `now`, and the
-    cause says that it may be ours. `gateways_silent`: every gateway that lately heard the sensor is silent.
+    cause says that it may be ours. `gateways_silent`: whether every gateway that lately heard the sensor is silent;
+    asked only where that decides, as it is about many.
     """
     if last_seen is not None and last_seen - now > CLOCK_AHEAD_MS:
         return Verdict("fresh", "clock", last_seen)
@@ -75,4 +82,4 @@ def verdict(
         return Verdict(freshness, None, since)
     if watermark is None or now - watermark > PIPELINE_BEHIND_MS:
         return Verdict(freshness, "pipeline", since)
-    return Verdict(freshness, "gateway" if gateways_silent else "sensor", since)
+    return Verdict(freshness, "gateway" if gateways_silent() else "sensor", since)

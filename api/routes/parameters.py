@@ -52,7 +52,7 @@ Since = Annotated[
 ]
 
 
-def only_known(request: Request) -> None:
+async def only_known(request: Request) -> None:
     """Refuse a query parameter that the route does not have: a misspelt one must not be ignored."""
     known = [field.alias for field in request.scope["route"].dependant.query_params]
     errors = []

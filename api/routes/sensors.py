@@ -22,7 +22,8 @@ router = APIRouter(prefix="/sensors", tags=["sensors"])
 _PAGED = {**TAGGED, 200: {"headers": {**TAGGED[200]["headers"], "Link": LINK}}}
 
 
-# Plain functions: they run in a thread, so that a long list does not hold up everyone else.
+# A plain function runs in a thread, so that a long list does not hold up everyone else; to go there and back costs
+# more than one sensor does.
 @router.get("", summary="Every sensor", response_model=Sensors, responses={**_PAGED, **described(422)})
 def list_sensors(
     request: Request,
@@ -51,7 +52,7 @@ def list_sensors(
 @router.get(
     "/{sensor_id}", summary="One sensor", response_model=SensorDetail, responses={**TAGGED, **described(404, 422, 503)}
 )
-def get_sensor(request: Request, sensor_id: SensorId, services: Use) -> Response:
+async def get_sensor(request: Request, sensor_id: SensorId, services: Use) -> Response:
     """One sensor with every gateway that hears it. A silent one is answered too."""
     known(services, sensor_id)
     return tagged(request, sensor_detail(services.live.at(services.now()), sensor_id))
@@ -91,7 +92,7 @@ async def patch_sensor(request: Request, sensor_id: SensorId, services: Use, sin
     response_model=Receptions,
     responses={**TAGGED, **described(404, 422, 503)},
 )
-def get_receptions(request: Request, sensor_id: SensorId, services: Use) -> Response:
+async def get_receptions(request: Request, sensor_id: SensorId, services: Use) -> Response:
     """Each with its newest signal strength and how many packets it brought."""
     known(services, sensor_id)
     return tagged(request, Receptions(receptions=receptions(services.live.sensors.get(sensor_id))))

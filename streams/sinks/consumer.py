@@ -20,6 +20,7 @@ T = TypeVar("T")
 Batch = dict[TopicPartition, list[ConsumerRecord]]
 
 POLL = 0.5  # seconds that a poll waits for the first record
+ENOUGH = 512 * 1024  # bytes; a broker that has so much waits for no more: half of what it gives of one partition
 ASK_EVERY = 3.0  # seconds between two looks at the topic's end: the lag, and whether Kafka is there at all
 PATIENCE = 5.0  # seconds for an answer of Kafka
 JOIN = 60.0  # seconds for partitions to be assigned
@@ -55,6 +56,9 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is un
             session_timeout_ms=session,
             heartbeat_interval_ms=session // 4,
             max_poll_interval_ms=int(POLL_LIMIT * 1000),
+            # the broker gathers the batch: we wake once for all of it, not for each record
+            fetch_min_bytes=ENOUGH,
+            fetch_max_wait_ms=int(settings.batch_seconds * 1000),
             request_timeout_ms=session + 5000,
         )
 
@@ -73,20 +77,8 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is un
         await self._leave()
 
     async def gather(self) -> Batch:
-        """Records of at most a batch's size and age; empty after half a second without any."""
-        batch: Batch = {}
-        room, wait = self._settings.batch_records, POLL
-        until: float | None = None
-        while room > 0 and wait > 0:
-            more = await self._poll(wait, room)
-            if not more and until is None:
-                break
-            for partition, records in more.items():
-                batch.setdefault(partition, []).extend(records)
-                room -= len(records)
-            until = until or time.monotonic() + self._settings.batch_seconds
-            wait = until - time.monotonic()
-        return batch
+        """What a broker gathered in at most `batch_seconds`, of at most a batch's size; empty after half a second."""
+        return await self._poll(POLL, self._settings.batch_records)
 
     async def commit(self, batch: Batch) -> None:
         """Commit what of the batch is still ours. The new owner of the rest writes it again, to the same rows."""
@@ -150,7 +142,9 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is un
             return
         assigned = self._consumer.assignment()
         if assigned:
-            ends = await self._answer(self._consumer.end_offsets(assigned), PATIENCE)
+            # behind a fetch for which the broker gathers
+            patience = PATIENCE + self._settings.batch_seconds
+            ends = await self._answer(self._consumer.end_offsets(assigned), patience)
             with contextlib.suppress(IllegalStateError):  # revoked meanwhile: the next look counts
                 taken = [await self._answer(self._consumer.position(partition), PATIENCE) for partition in assigned]
                 metrics.LAG.labels(self._sink).set(max(0, sum(ends.values()) - sum(taken)))

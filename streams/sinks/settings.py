@@ -22,7 +22,7 @@ class SinkSettings(Settings):
         description="ends the names of its consumer groups: sinks of another name feed a second store with the same",
     )
     batch_records: int = Field(5000, ge=1, le=100_000, description="most records written at once")
-    batch_seconds: float = Field(0.2, ge=0, le=10, description="how long a record waits for others at most")
+    batch_seconds: float = Field(0.2, ge=0.02, le=10, description="how long a record waits for others at most")
     member_id: str = Field(
         "",
         max_length=100,

@@ -12,12 +12,13 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
-from api.follow import BeginAnew, Follower
+from api.follow import Follower
 from api.live import Live
 from api.metrics import Metrics
 from cli.child import spawn
 from cli.embedded import kafka_command, wait_until_accepts
 from runtime.kafka import ensure_topics
+from runtime.sessions import BeginAnew
 from schemas.codec import encode
 from schemas.reading import Latest
 from schemas.topics import LATEST
@@ -179,7 +180,7 @@ async def test_a_broker_that_was_away_is_found_again(broker: Broker) -> None:
         await until(lambda: it.reader.problem is None)
         await until(lambda: broker.has_saved(topic))
         broker.kill()
-        await until(lambda: "does not answer" in (it.reader.problem or ""))
+        await until(lambda: "no Kafka broker answers" in (it.reader.problem or ""))
         assert it.table.get(SENSOR) is not None
         assert it.reader.loaded
         assert it.metrics.registry.get_sample_value("bluflow_api_connected") == 0

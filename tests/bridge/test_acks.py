@@ -145,3 +145,15 @@ def self_signed(folder: Path) -> Path:
     )
     pem.write_text((folder / "key").read_text() + (folder / "cert").read_text())
     return pem
+
+
+async def test_a_frame_behind_another_packet_in_one_segment_is_not_forgotten(
+    kafka: str, topics: str, bridge: Bridges
+) -> None:
+    """Both are read at once, and no selector tells of the second any more."""
+    async with ScriptedBroker() as broker:
+        process = bridge(kafka, broker.address)
+        mqtt = await subscribed(broker)
+        await process.ready()
+        mqtt.writer.write(b"\xd0\x00" + publish_packet(TOPIC, b"behind", 9))
+        await until(lambda: mqtt.puback == [9])

@@ -1,4 +1,6 @@
-"""An idle consumer of the embedded broker asks ten times a second, not a thousand times, and still hears at once."""
+"""An idle consumer of the embedded broker asks ten times a second, not a thousand times, and still hears at once; one
+that wants batches asks as seldom as if the broker gathered them.
+"""
 
 import asyncio
 import time
@@ -69,7 +71,7 @@ async def test_the_pause_is_short_while_records_come(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Fetcher, "_proc_fetch_request", fetch)
     fetch_patiently()
     monkeypatch.setattr("runtime.kafka.asyncio.sleep", pause)
-    fetcher: Any = SimpleNamespace()
+    fetcher: Any = SimpleNamespace(_fetch_min_bytes=1, _fetch_max_wait_ms=500)
     patient: Any = Fetcher._proc_fetch_request
     for _ in range(14):
         await patient(fetcher)
@@ -78,6 +80,37 @@ async def test_the_pause_is_short_while_records_come(monkeypatch: pytest.MonkeyP
     assert first < PATIENCE_SECONDS / 10
     assert longer == sorted(longer)
     assert longer[-1] == PATIENCE_SECONDS
+
+
+async def test_a_consumer_that_wants_batches_does_not_ask_for_each_record(kafka: str, topic_prefix: str) -> None:
+    """The embedded broker does not gather, whatever it is asked for; each record would wake a sink."""
+    fetch_patiently()
+    topic, wait = topic_prefix + "gathered", 0.2
+    consumer = AIOKafkaConsumer(
+        topic,
+        bootstrap_servers=kafka,
+        auto_offset_reset="earliest",
+        fetch_min_bytes=1 << 19,
+        fetch_max_wait_ms=int(wait * 1000),
+    )
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        await producer.send_and_wait(topic, b"first")
+        async with consumer:
+            await asyncio.wait_for(consumer.getone(), 10)
+            begun, batches, seen = time.monotonic(), 0, 0
+
+            async def trickle() -> None:
+                for number in range(50):
+                    await producer.send_and_wait(topic, b"%d" % number)
+                    await asyncio.sleep(0.01)
+
+            async with asyncio.TaskGroup() as group:
+                group.create_task(trickle())
+                while seen < 50:
+                    found = await consumer.getmany(timeout_ms=5000)
+                    assert found, "nothing for five seconds"
+                    batches, seen = batches + 1, seen + sum(map(len, found.values()))
+    assert batches <= (time.monotonic() - begun) / (wait / 2) + 2  # a slow answer may look like a broker that waits
 
 
 async def test_a_consumer_that_waits_can_be_stopped(kafka: str, topic_prefix: str) -> None:

@@ -86,7 +86,7 @@ def test_it_is_loaded_in_one_event_loop_and_followed_in_another(
 
     asyncio.run(before())
     asyncio.run(after())
-    assert "following it failed" not in caplog.text
+    assert "reading failed" not in caplog.text
 
 
 async def test_a_change_is_there_without_a_restart_and_the_file_s_too(
