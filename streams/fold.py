@@ -74,7 +74,7 @@ def fold(
         if packets.heard_by[row] & gateway:
             return Folded(None, "drop")
         packets.heard_by[row] |= gateway
-        ledger.hear_again(state.ledger, Remembered(state)[row], gateway_mark(advertisement.gateway))
+        ledger.hear_again(state.ledger, packets.measured_at[row], gateway_mark(advertisement.gateway))
         return Folded(None, "merge")
     flags = advertisement.flags
     if advertisement.encrypted:
@@ -201,14 +201,14 @@ def _forget(state: SensorState, watermark: int, interval_ms: int) -> list[ledger
     """After a new packet; what is forgotten for it is in the ledger before. Gives the hours that this closes."""
     packets, hours = state.packets, list[ledger.Hour]()
     count = forgotten(packets, watermark)
-    if count:
+    if count and ledger.is_ahead(state.ledger, max(packets.measured_at[:count])):
+        # in parts, or each packet would cost a look at all
+        many = MEMORY_PACKETS // _PARTS if len(packets) - count == MEMORY_PACKETS else count
+        upto = max(watermark - LATENESS_MS, *packets.measured_at[:many])
         before = Remembered(state, len(packets) - 1)
-        if any(ledger.is_ahead(state.ledger, each) for each in before[:count]):
-            # in parts, or each packet would cost a look at all
-            many = MEMORY_PACKETS // _PARTS if len(packets) - count == MEMORY_PACKETS else count
-            upto = max(watermark - LATENESS_MS, *packets.measured_at[:many])
-            hours = ledger.advance(state.ledger, before, upto, interval_ms)
-    ledger.hear_late(state.ledger, Remembered(state)[-1])
+        hours = ledger.advance(state.ledger, before, upto, interval_ms)
+    if not ledger.is_ahead(state.ledger, packets.measured_at[-1]):
+        ledger.hear_late(state.ledger, Remembered(state)[-1])
     if count:
         keep(state.windows, packets, count)
         packets.forget(count)

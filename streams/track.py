@@ -58,9 +58,9 @@ def read_advertisement(value: bytes) -> Advertisement | Tick | CounterReset | Re
         else:
             numbers = [read.time, *(change.at for change in read.gateways)]
         at = read.at
-        for number in (*numbers, at.epoch, at.partition, at.offset, at.index):
-            if not 0 <= number < _MAX_NUMBER:
-                raise ValueError("a number that no time or place can be")
+        numbers += (at.epoch, at.partition, at.offset, at.index)
+        if min(numbers) < 0 or max(numbers) >= _MAX_NUMBER:
+            raise ValueError("a number that no time or place can be")
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
         raise Unreadable(str(error)) from None
     return read
