@@ -7,18 +7,19 @@ import socket
 from runtime.settings import host_port
 
 PACKET_IDS = range(1, 1 << 16)
+_KEEP_ALIVE = (1 << 16) - 1  # seconds; rumqttd takes no 0, which would be none
 _CLEAN_SESSION, _WILL = 0x02, 0x04
 PUBACK_BYTES = 4
 
 
 def connect(address: str, client_id: str, *, will: tuple[bytes, bytes] | None = None, seconds: float) -> socket.socket:
-    """A connection with a clean session, without keep-alive, whose sends block for at most `seconds`.
+    """A connection with a clean session that needs no pings, whose sends block for at most `seconds`.
 
     `will`: topic and payload of what the MQTT broker says at QoS 0 when the connection is lost. Raises OSError.
     """
     texts = [client_id.encode(), *(will or ())]
     flags = _CLEAN_SESSION | (_WILL if will else 0)
-    body = b"\x00\x04MQTT\x04" + bytes([flags]) + b"\x00\x00"
+    body = b"\x00\x04MQTT\x04" + bytes([flags]) + _KEEP_ALIVE.to_bytes(2, "big")
     body += b"".join(len(text).to_bytes(2, "big") + text for text in texts)
     connection = socket.create_connection(host_port(address), timeout=seconds)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -5,7 +5,7 @@ from zlib import crc32
 
 import msgspec
 
-from schemas.advertisement import TimeSource
+from schemas.advertisement import TimeSource, Values
 from schemas.reading import LatestValue, Reception, Refused
 from streams.counters import Counters
 from streams.freshness import Silence
@@ -53,8 +53,9 @@ class SensorState(msgspec.Struct):
     counters: Counters | None = None
     silence: Silence = msgspec.field(default_factory=Silence)
     windows: Windows = msgspec.field(default_factory=Windows)
-    refused: Refused | None = None  # 15 bytes at most
+    refused: Refused | None = None  # 33 bytes at most
     ledger: Ledger = msgspec.field(default_factory=Ledger)
+    measured: Values = {}  # what the sensor said, of the values that an offset changed
 
 
 class Remembered:

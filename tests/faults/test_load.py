@@ -88,3 +88,10 @@ def test_an_outage_of_the_mqtt_broker(tmp_path: Path, lossless: bool) -> None:
         assert len(acknowledged) > told
         assert (len(acknowledged) == made.plan.packets) is lossless, "a gateway of five loses, the other none"
         assert {made.plan.packet(place, 0).identity for place in places(made.heard)} == acknowledged.keys()
+
+
+def test_the_embedded_mqtt_broker_takes_it_too(tmp_path: Path, mqtt: str) -> None:
+    plan = Plan(mqtt=mqtt, ledger=str(tmp_path / "ledger"), block=1, rate=RATE, seconds=1)
+    with publishing(plan) as load:
+        until(lambda: load.done, 30, "all of it is acknowledged")
+        assert len(load.ledger.packets()) == plan.packets
