@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Callable
 from functools import cached_property
 
+from msgspec.structs import replace
+
 from api.table import ClockTable, GatewayTable, SensorTable
 from schemas.freshness import GATEWAY_SILENT_MS, Verdict, verdict
 from schemas.gateway import GatewayState
-from schemas.reading import Latest
+from schemas.reading import Latest, LatestValue
 from schemas.registry import Registry
 
 LATELY = 10  # intervals: a gateway that heard a sensor within them counts among those that hear it
@@ -61,6 +63,21 @@ class Standing:
             gateways_silent=lambda: state is not None and self._is_unheard(state, watermark, interval),
             interval_ms=interval,
         )
+
+    def latest(self, sensor: str) -> Latest | None:
+        """The sensor's state, with the offsets that the registry has for it now: a new one shows at once."""
+        held = self.live.sensors.get(sensor)
+        return held and self.corrected(held)
+
+    def corrected(self, held: Latest) -> Latest:
+        """The state with the offsets of now instead of those of its newest readings."""
+        offsets = self.registry.entry(held.sensor).offsets
+        if not offsets and not held.measured:
+            return held
+        said = {name: held.measured.get(name, one.value) for name, one in held.values.items()}
+        right, measured = self.registry.entry(held.sensor).corrected(said, self.now)
+        values = {name: LatestValue(right[name], one.measured_at) for name, one in held.values.items()}
+        return replace(held, values=values, measured=measured)
 
     def is_silent(self, gateway: GatewayState) -> bool:
         """Whether the gateway says nothing, as far as the stream has come."""

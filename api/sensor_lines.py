@@ -35,7 +35,7 @@ FAMILIES = {
     ),
     "limit": _family("sensor_limit", "The end of the range in which a quantity is to stay", "quantity", "end"),
     "refused": _family(
-        "sensor_refused", "Packets refused for being unencrypted, though the sensor has a bind key; absent if none were"
+        "sensor_refused", "Packets of the sensor that were heard and not believed; absent if none were", "reason"
     ),
     "rssi_dbm": _family("sensor_rssi_dbm", "How loud a gateway heard the sensor lately, in dBm", "gateway"),
     "packet_id": _family("sensor_packet_id", "Newest packet id, which wraps at 256"),
@@ -57,6 +57,7 @@ class About(NamedTuple):
     """All that the lines of one sensor say.
 
     `heard`: topic prefixes of the gateways that lately heard it, and dBm; `last`: that of its newest reading's gateway.
+    `expected`: it was entered or read once; nobody misses what was only ever refused, perhaps a neighbour's.
     """
 
     id: str
@@ -66,11 +67,12 @@ class About(NamedTuple):
     latest: Latest | None
     heard: list[tuple[str, int]]
     last: str
+    expected: bool
 
     @classmethod
     def of(cls, standing: Standing, id: str) -> "About":
         """How it stands with that sensor."""
-        entry, latest = standing.registry.entry(id), standing.live.sensors.get(id)
+        entry, latest = standing.registry.entry(id), standing.latest(id)
         heard = standing.heard_lately(latest) if latest else []
         return cls(
             id,
@@ -79,7 +81,8 @@ class About(NamedTuple):
             standing.verdict(id),
             latest,
             [(standing.prefix_of(gateway), rssi) for gateway, rssi in heard],
-            standing.prefix_of(latest.gateway) if latest else "",
+            standing.prefix_of(latest.gateway) if latest and latest.gateway else "",
+            standing.registry.claimed(id) or (latest is not None and latest.measured_at is not None),
         )
 
 
@@ -94,6 +97,8 @@ def lines_of(about: About) -> dict[str, str]:
 def _of_every_sensor(about: About) -> Iterator[Line]:
     verdict = about.verdict
     yield "info", [about.entry.name or "", about.location], 1
+    if not about.expected:
+        return
     for one in get_args(Freshness):
         yield "freshness", [one], one == verdict.freshness
     if verdict.freshness != "fresh":
@@ -109,7 +114,7 @@ def _of_a_heard_sensor(about: About) -> Iterator[Line]:
     if latest is None:
         return
     if latest.refused is not None:
-        yield "refused", [], latest.refused.times
+        yield "refused", [latest.refused.reason], latest.refused.times
     if latest.delivered is not None:
         yield "packets_expected", [], latest.delivered.expected
         yield "packets_heard", [], latest.delivered.heard

@@ -108,7 +108,9 @@ class SensorTable(Table[Latest]):
     """The latest topic, by sensor."""
 
     def __init__(self) -> None:
-        super().__init__(decode_latest, lambda one: one.sensor, lambda one: one.revision, lambda one: one.measured_at)
+        super().__init__(
+            decode_latest, lambda one: one.sensor, lambda one: one.revision, lambda one: one.measured_at or 0
+        )
 
     def seed(self, readings: Iterable[Reading]) -> None:
         """Make silent sensors known that the topic no longer has; what is held already stays."""
@@ -151,4 +153,5 @@ def seeded(reading: Reading) -> Latest:
         rssi=reading.rssi,
         packet_id=reading.packet_id,
         flags=reading.flags,
+        measured=reading.measured,
     )

@@ -30,6 +30,7 @@ log = logging.getLogger("bluflow.bridge.kafka")
 # The record's own fault: sending it again would not help.
 REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTopicError)
 STALLED = 10.0  # seconds without a delivery until we say that we are not ready
+_LONGEST_PAUSE = 3.0  # seconds between two tries; Kafka is asked by few bridges, and what waits is worked off after it
 _REQUEST_TIMEOUT = 15.0  # seconds; the idempotent producer asks again, without duplicates
 _BATCH = 128 * 1024  # bytes
 
@@ -48,7 +49,7 @@ class Forwarder:
         self._broker = settings.broker
         self._prefix = settings.topic_prefix
         self._in_flight = in_flight
-        self._backoff = Backoff()
+        self._backoff = Backoff(longest=_LONGEST_PAUSE)
         self._one_by_one = 0
         self._trouble: str | None = "not started yet"
 

@@ -63,8 +63,12 @@ def setup(
             help="MAC of a sensor to add natively, as often as needed; else those it heard.", show_default=False
         ),
     ] = None,
-    interval: Annotated[int, typer.Option(help="The script's scan interval in ms.")] = 200,
-    window: Annotated[int, typer.Option(help="How long of it the radio listens, in ms, 100 at most.")] = 100,
+    interval: Annotated[
+        int | None, typer.Option(help="The script's scan interval in ms: 200.", show_default=False)
+    ] = None,
+    window: Annotated[
+        int | None, typer.Option(help="How long of it the radio listens, in ms: 100, the most.", show_default=False)
+    ] = None,
     close_rpc: Annotated[
         bool, typer.Option("--close-rpc", help="Take no RPC over MQTT, where no password is asked.")
     ] = False,
@@ -79,17 +83,22 @@ def setup(
     """
     from cli.gateway_asked import certificate, opened, run, secret
     from cli.gateway_setup import set_up
+    from cli.unusable import Unusable
     from schemas.address import normalise_mac
-    from shelly.setup.script import device_code
+    from shelly.setup.script import INTERVAL_MS, WINDOW_MS, device_code
     from shelly.setup.wanted import Broker, Wanted, parse_broker
 
     try:
         server, tls = parse_broker(mqtt)
-        code = None if native else device_code(interval, window)
+        code = None if native else device_code(interval or INTERVAL_MS, window or WINDOW_MS)
         macs = tuple(normalise_mac(mac) for mac in sensor or ())
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    _refuse_contradictions(tls=tls, ca=ca, user=user, password_file=password_file, native=native, close_rpc=close_rpc)
+    _refuse_contradictions(tls=tls, ca=ca, user=user, password_file=password_file)
+    if native:
+        _refuse_beside_native(close_rpc=close_rpc, scan=interval is not None or window is not None)
+    elif macs:
+        raise Unusable("--sensor goes with --native: our script hands on every sensor that the gateway hears")
     password = None if user is None else secret(password_file, f"password of the MQTT user {user}", "--password-file")
     broker = Broker(server, tls, user, password, certificate(ca) if ca else None)
     wanted = Wanted(broker, code, macs, time_server, close_rpc)
@@ -162,19 +171,24 @@ def sensors(
     typer.echo(f"{len(heard)} sensors", err=True)
 
 
-def _refuse_contradictions(
-    *, tls: bool, ca: Path | None, user: str | None, password_file: Path | None, native: bool, close_rpc: bool
-) -> None:
+def _refuse_contradictions(*, tls: bool, ca: Path | None, user: str | None, password_file: Path | None) -> None:
     from cli.unusable import Unusable
 
     if ca is not None and not tls:
         raise Unusable("--ca goes with tls://: without TLS nothing is signed")
     if password_file is not None and user is None:
         raise Unusable("--password-file goes with --user")
-    if native and close_rpc:
+
+
+def _refuse_beside_native(*, close_rpc: bool, scan: bool) -> None:
+    from cli.unusable import Unusable
+
+    if close_rpc:
         raise Unusable(
             "--close-rpc does not go with --native: the inventory asks the gateway for its components over MQTT"
         )
+    if scan:
+        raise Unusable("--interval and --window are the script's: with --native the firmware scans as it likes")
 
 
 async def _with_sensors(rpc: "Rpc", wanted: "Wanted") -> "Wanted":

@@ -37,7 +37,7 @@ def compare(one: Mapping[str, Latest], other: Mapping[str, Latest]) -> Compariso
     same, older, differ = 0, [0, 0], dict[str, str]()
     for sensor in sorted(one.keys() & other.keys()):
         ours, theirs = one[sensor], other[sensor]
-        apart = ours.measured_at - theirs.measured_at
+        apart = (ours.measured_at or 0) - (theirs.measured_at or 0)
         if abs(apart) > WINDOW_MS or ours.packet_id != theirs.packet_id:
             older[apart > 0] += 1
         elif difference := _difference(ours, theirs):

@@ -1,5 +1,6 @@
 """`bluflow sensors set-key`, `forget-key`, `keys`: bind keys of encrypted sensors, never shown and never in argv."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +26,7 @@ def set_key(
     from streams.keys import set_key as set_in_file
 
     sensor = sensor_of(mac)
-    key = read_key(_text_of(file) if file else typer.prompt(f"Bind key of {sensor}", hide_input=True))
+    key = read_key(_text_of(file) if file else _asked(sensor))
     path = _settings().keys_path
     replaced = set_in_file(path, sensor, key)
     typer.echo(f"{sensor}: {'another key' if replaced else 'its key'} is in {path}; a running worker takes it at once")
@@ -58,6 +59,14 @@ def sensor_of(mac: str) -> str:
         return normalise_mac(mac)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def _asked(sensor: str) -> str:
+    from cli.unusable import Unusable
+
+    if not sys.stdin.isatty():  # else it would be read with an echo, and a warning of Python's
+        raise Unusable(f"the bind key of {sensor} is asked for at a terminal only: name a file with --file")
+    return str(typer.prompt(f"Bind key of {sensor}", hide_input=True))
 
 
 def _settings() -> "StreamsSettings":

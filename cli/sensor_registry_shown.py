@@ -22,19 +22,17 @@ def entries_text(entries: Iterable[Entry]) -> str:
 
 
 def listed_text(entries: Iterable[Entry], claimed: Iterable[str], heard: Mapping[str, Latest]) -> str:
-    """A line for each, with whether somebody entered it and when it was last heard."""
-    rows = [
-        [*_row(entry), "yes" if entry.sensor in claimed else "no", _last_seen(heard.get(entry.sensor)) or "-"]
-        for entry in entries
-    ]
-    return "\n".join(table([[*_HEAD, "claimed", "last_seen"], *rows]))
+    """A line for each, with whether somebody entered it, when it was last heard, and why it is not believed, if so."""
+    rows = [[*_row(entry), "yes" if entry.sensor in claimed else "no", *_told(heard, entry)] for entry in entries]
+    return "\n".join(table([[*_HEAD, "claimed", "last_seen", "refused"], *rows]))
 
 
 def listed_json(entries: Iterable[Entry], claimed: Iterable[str], heard: Mapping[str, Latest]) -> str:
     """For programs: each entry as it is written, and the same beside it."""
     shown = [
         {"sensor": entry.sensor, "claimed": entry.sensor in claimed}
-        | {"last_seen": _last_seen(heard.get(entry.sensor)), **form_of(entry)}
+        | {"last_seen": _last_seen(heard.get(entry.sensor)), "refused": _refused(heard.get(entry.sensor))}
+        | form_of(entry)
         for entry in entries
     ]
     return json.dumps(shown, indent=2, ensure_ascii=False)
@@ -118,6 +116,15 @@ def _bound(value: float | None) -> str:
 
 def _short(value: object) -> str:
     return "-" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _told(heard: Mapping[str, Latest], entry: Entry) -> list[str]:
+    latest = heard.get(entry.sensor)
+    return [_last_seen(latest) or "-", _refused(latest) or "-"]
+
+
+def _refused(latest: Latest | None) -> str | None:
+    return latest.refused.reason if latest and latest.refused else None
 
 
 def _last_seen(latest: Latest | None) -> str | None:

@@ -72,6 +72,10 @@ def play(
         publisher.close()
     if not publisher.stopped:
         typer.echo(f"bluflow: {publisher.acked} messages acknowledged, {publisher.dropped} dropped", err=True)
+        if not complete and not publisher.acked:
+            raise Unusable(
+                f"the MQTT broker at {mqtt or settings.mqtt} took none of it: is it on, address and login right?"
+            )
         if not complete:
             raise typer.Exit(1)
 
@@ -95,4 +99,7 @@ def _opened(truth: Path) -> BinaryIO:
 def _write_keys(path: Path, sensors: list[Sensor]) -> None:
     from cli.embedded import write_private
 
-    write_private(path, "".join(f'"{sensor.mac}": {sensor.key.hex()!r}\n' for sensor in sensors if sensor.key))
+    try:
+        write_private(path, "".join(f'"{sensor.mac}": {sensor.key.hex()!r}\n' for sensor in sensors if sensor.key))
+    except OSError as error:
+        raise Unusable(f"{path} cannot be written: {error.strerror}") from error

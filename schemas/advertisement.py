@@ -10,6 +10,10 @@ from schemas.gateway import GatewayChange
 # unknown: it waited in a queue and has no time of its own.
 TimeSource = Literal["gateway", "arrival", "unknown"]
 
+# Why a sensor that was heard is not believed. plaintext_refused: it has a bind key and did not encrypt.
+# bindkey_missing: it encrypts, and has no key. mic_mismatch: its key is another one, or the packet was forged.
+RefusalReason = Literal["plaintext_refused", "bindkey_missing", "mic_mismatch"]
+
 # A property's value as BTHome gives it; a property that is repeated in a packet is a list.
 Values = dict[str, Any]
 
@@ -81,7 +85,7 @@ class CounterReset(msgspec.Struct, frozen=True, tag="counter-reset", tag_field="
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refusal", tag_field="kind"):
-    """A sensor that has a bind key was heard unencrypted: nothing of it is believed, but that it came is known.
+    """A sensor was heard, and nothing of it is believed: but that it came, and why it is refused, is known.
 
     `received_at` in unix milliseconds.
     """
@@ -89,3 +93,4 @@ class Refusal(msgspec.Struct, frozen=True, tag="refusal", tag_field="kind"):
     sensor: str
     received_at: int
     at: Coordinate
+    reason: RefusalReason = "plaintext_refused"

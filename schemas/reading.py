@@ -2,7 +2,7 @@
 
 import msgspec
 
-from schemas.advertisement import Coordinate, TimeSource, Values
+from schemas.advertisement import Coordinate, RefusalReason, TimeSource, Values
 
 # Flag of a reading that was made again from the archive: the history may hold it by another gateway's copy.
 RESTORED = "restored"
@@ -52,10 +52,11 @@ class Reception(msgspec.Struct, array_like=True):
 
 
 class Refused(msgspec.Struct, frozen=True, array_like=True):
-    """A sensor that has a bind key was heard unencrypted: since when (unix milliseconds), how often."""
+    """A sensor was heard and not believed: since when (unix milliseconds), how often, why."""
 
     since: int
     times: int
+    reason: RefusalReason = "plaintext_refused"
 
 
 class Delivered(msgspec.Struct, frozen=True, array_like=True):
@@ -68,15 +69,17 @@ class Delivered(msgspec.Struct, frozen=True, array_like=True):
 class Latest(msgspec.Struct, frozen=True, omit_defaults=True):
     """The newest of a sensor by measured time. Apply only if `revision` is higher than what is held.
 
-    `last_seen` is when a live packet last reached the bridge; late data never moves it.
+    `last_seen` is when a live packet last reached the bridge; late data never moves it. A sensor whose every packet was
+    refused has neither time nor gateway, no values and no reading. `values` are corrected by the registry's offsets of
+    their time; of what that changed, `measured` has what the sensor said.
     """
 
     sensor: str
     revision: int
-    measured_at: int
+    measured_at: int | None
     last_seen: int | None
-    time_source: TimeSource
-    gateway: str
+    time_source: TimeSource | None
+    gateway: str | None
     values: dict[str, LatestValue]
     readings: int
     rssi: int | None = None
@@ -85,3 +88,4 @@ class Latest(msgspec.Struct, frozen=True, omit_defaults=True):
     receptions: dict[str, Reception] = {}
     refused: Refused | None = None
     delivered: Delivered | None = None
+    measured: Values = {}

@@ -56,6 +56,9 @@ def find_packet(packets: Packets, advertisement: Advertisement) -> int | None:
     """The place of the packet that the advertisement repeats, newest first; None if it is the first copy."""
     packet_id, counter, measured_at = packet_id_of(advertisement), advertisement.counter, advertisement.measured_at
     times, ids, counters = packets.measured_at, packets.packet_id, packets.counter
+    column, mark = (ids, packet_id) if counter is None else (counters, counter)
+    if mark is not None and mark not in column and NONE not in column:
+        return None  # so it is with nearly every first copy, and no row was looked at one by one
     live = _is_live(advertisement)
     for row in range(len(times) - 1, -1, -1):
         if counter is not None and counters[row] != NONE:

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from schemas.advertisement import Advertisement, CounterReset, Refusal
+from schemas.advertisement import Advertisement, CounterReset, Refusal, RefusalReason
 from schemas.delivery import Delivery
 from schemas.reading import Delivered, Latest, LatestValue, Reading, Reception, Refused
 from schemas.registry import Entry
@@ -23,8 +23,9 @@ from streams.windows import LATE_FOR_WINDOWS, LATENESS_MS, keep, moved_by, note,
 
 MAX_RECEPTIONS = 32
 _PARTS = 8
-# What was refused is shown for a day while the sensor goes on encrypting, else until it encrypts again.
+# A downgrade is shown for a day while the sensor goes on encrypting; whatever else was refused, until a reading comes.
 REFUSED_MS = 86_400_000
+_DOWNGRADE: RefusalReason = "plaintext_refused"
 _MAX_REFUSED = 1_000_000
 
 # accept: a packet's first copy. drop: a copy by a gateway that brought the packet before. merge: a copy by another.
@@ -73,7 +74,7 @@ def fold(
         if packets.heard_by[row] & gateway:
             return Folded(None, "drop")
         packets.heard_by[row] |= gateway
-        ledger.hear_again(state.ledger, Remembered(state)[row], gateway_mark(advertisement.gateway))
+        ledger.hear_again(state.ledger, packets.measured_at[row], gateway_mark(advertisement.gateway))
         return Folded(None, "merge")
     flags = advertisement.flags
     if advertisement.encrypted:
@@ -117,16 +118,26 @@ def forget_counter(state: SensorState, reset: CounterReset) -> None:
 
 
 def refuse(state: SensorState, refusal: Refusal) -> None:
-    """Count that the sensor was heard unencrypted; that it lives is not believed. Call it only if not `is_folded`."""
+    """Count that the sensor was heard and not believed, nor that it lives. Call it only if not `is_folded`.
+
+    That it spoke unencrypted hides no other reason, or whoever forges could take the mark away.
+    """
     _step(state, refusal)
-    held = state.refused or Refused(refusal.received_at, 0)
-    state.refused = Refused(held.since, min(held.times + 1, _MAX_REFUSED))
+    held = state.refused
+    if held is None or (held.reason != refusal.reason and held.reason != _DOWNGRADE):
+        state.refused = Refused(refusal.received_at, 1, refusal.reason)
+    elif held.reason == refusal.reason:
+        state.refused = Refused(held.since, min(held.times + 1, _MAX_REFUSED), held.reason)
 
 
 def _end_refused(state: SensorState, accepted: Advertisement) -> None:
-    """A reading came: its key was taken away, or the sensor has encrypted long enough since."""
-    if state.refused and not (accepted.encrypted and accepted.received_at < state.refused.since + REFUSED_MS):
-        state.refused = None
+    """A reading came: it has the right key, or needs none. A downgrade is shown until it has encrypted for a day."""
+    held = state.refused
+    if held is None or (
+        held.reason == _DOWNGRADE and accepted.encrypted and accepted.received_at < held.since + REFUSED_MS
+    ):
+        return
+    state.refused = None
 
 
 def _step(state: SensorState, record: Advertisement | CounterReset | Refusal) -> None:
@@ -138,10 +149,12 @@ def _step(state: SensorState, record: Advertisement | CounterReset | Refusal) ->
 
 
 def latest_of(sensor: str, state: SensorState) -> Latest:
-    """The record for the latest topic. Only for a state with a reading in it."""
+    """The record for the latest topic. Only for a state with a reading in it, or a refusal."""
     newest = state.newest
     if newest is None:
-        raise ValueError(f"{sensor} has no reading yet")
+        if state.refused is None:
+            raise ValueError(f"{sensor} has said nothing yet")
+        return Latest(sensor, state.revision, None, None, None, None, {}, 0, refused=state.refused)
     return Latest(
         sensor=sensor,
         revision=state.revision,
@@ -157,6 +170,7 @@ def latest_of(sensor: str, state: SensorState) -> Latest:
         receptions=state.receptions,
         refused=state.refused,
         delivered=Delivered(state.ledger.ever_expected, state.ledger.ever_heard),
+        measured=state.measured,
     )
 
 
@@ -187,14 +201,14 @@ def _forget(state: SensorState, watermark: int, interval_ms: int) -> list[ledger
     """After a new packet; what is forgotten for it is in the ledger before. Gives the hours that this closes."""
     packets, hours = state.packets, list[ledger.Hour]()
     count = forgotten(packets, watermark)
-    if count:
+    if count and ledger.is_ahead(state.ledger, max(packets.measured_at[:count])):
+        # in parts, or each packet would cost a look at all
+        many = MEMORY_PACKETS // _PARTS if len(packets) - count == MEMORY_PACKETS else count
+        upto = max(watermark - LATENESS_MS, *packets.measured_at[:many])
         before = Remembered(state, len(packets) - 1)
-        if any(ledger.is_ahead(state.ledger, each) for each in before[:count]):
-            # in parts, or each packet would cost a look at all
-            many = MEMORY_PACKETS // _PARTS if len(packets) - count == MEMORY_PACKETS else count
-            upto = max(watermark - LATENESS_MS, *packets.measured_at[:many])
-            hours = ledger.advance(state.ledger, before, upto, interval_ms)
-    ledger.hear_late(state.ledger, Remembered(state)[-1])
+        hours = ledger.advance(state.ledger, before, upto, interval_ms)
+    if not ledger.is_ahead(state.ledger, packets.measured_at[-1]):
+        ledger.hear_late(state.ledger, Remembered(state)[-1])
     if count:
         keep(state.windows, packets, count)
         packets.forget(count)
@@ -251,3 +265,7 @@ def _update_newest(state: SensorState, reading: Reading) -> None:
         held = state.values.get(name)
         if held is None or (reading.measured_at > held.measured_at and not (unknown and not newer)):
             state.values[name] = LatestValue(value, reading.measured_at)
+            if name in reading.measured:
+                state.measured[name] = reading.measured[name]
+            else:
+                state.measured.pop(name, None)

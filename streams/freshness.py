@@ -78,8 +78,8 @@ def hear(silence: Silence, gateway: str, measured_at: int, ticked: int, interval
 
 def _thin(times: list[int], place: int, close: int) -> None:
     """Drop what stands around `place` between two hearings so close to each other that no deadline fits between."""
-    for middle in (place + 1, place, place - 1):
-        if 0 < middle < len(times) - 1 and times[middle + 1] - times[middle - 1] < close:
+    for middle in range(min(place + 1, len(times) - 2), max(place - 2, 0), -1):
+        if times[middle + 1] - times[middle - 1] < close:
             del times[middle]
     if len(times) > MAX_HEARINGS:
         del times[0]

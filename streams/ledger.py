@@ -33,6 +33,16 @@ class Heard(Protocol):
     heard_by: list[int]
 
 
+class Memory(Protocol):
+    """The packets that a sensor's state remembers."""
+
+    def between(self, after: int, upto: int) -> Sequence[Heard]:
+        """Those measured after the one time and not after the other (unix milliseconds), in order of time."""
+
+    def first_after(self, time: int) -> Heard | None:
+        """The one that was measured first after that time."""
+
+
 class Ledger(msgspec.Struct, array_like=True):
     """The account of one sensor. `hour`: the open one, in hours since 1970, -1 if there is none yet.
 
@@ -76,32 +86,29 @@ def steps(before: int | None, after: int | None, elapsed_ms: int, interval_ms: i
     return gone if max(1, usual - FEWER - some) <= gone <= usual + MORE + some else None
 
 
-def advance(ledger: Ledger, packets: Sequence[Heard], upto: int, interval_ms: int) -> list[Hour]:
+def advance(ledger: Ledger, packets: Memory, upto: int, interval_ms: int) -> list[Hour]:
     """Take the packets up to that time (unix milliseconds), in its order: the hours that are over by them."""
-    start = _taken(ledger)
-    ahead = [packet for packet in packets if start < packet.measured_at <= upto]
-    ahead.sort(key=_time)
-    return [hour for packet in ahead for hour in _take(ledger, packet, interval_ms)]
+    return [hour for packet in packets.between(_taken(ledger), upto) for hour in _take(ledger, packet, interval_ms)]
 
 
-def is_ahead(ledger: Ledger, packet: Heard) -> bool:
-    """Whether it is newer than all that was taken."""
-    return packet.measured_at > _taken(ledger)
+def is_ahead(ledger: Ledger, measured_at: int) -> bool:
+    """Whether that time is after all that was taken."""
+    return measured_at > _taken(ledger)
 
 
 def hear_late(ledger: Ledger, packet: Heard) -> None:
     """A new packet from before what was taken: it fills a gap of its hour, unless that is over."""
-    if _is_of_open_hour(ledger, packet):
+    if _is_of_open_hour(ledger, packet.measured_at):
         _fill(ledger, packet)
 
 
-def hear_again(ledger: Ledger, packet: Heard, mark: int) -> None:
-    """A further gateway brought the packet. If that was not taken yet, its own marks will tell."""
-    if _is_of_open_hour(ledger, packet):
+def hear_again(ledger: Ledger, measured_at: int, mark: int) -> None:
+    """A further gateway brought the packet of that time. If it was not taken yet, its own marks will tell."""
+    if _is_of_open_hour(ledger, measured_at):
         _count_gateways(ledger, [mark])
 
 
-def settle(ledger: Ledger, packets: Sequence[Heard], watermark: int, interval_ms: int) -> list[Hour] | None:
+def settle(ledger: Ledger, packets: Memory, watermark: int, interval_ms: int) -> list[Hour] | None:
     """The hours that are over now that the stream has come so far; None if it was too early to look: nothing changed.
 
     The open hour ends with the packet after it. If there is none yet, the rest of the hour is unknown, until ids tell.
@@ -111,7 +118,7 @@ def settle(ledger: Ledger, packets: Sequence[Heard], watermark: int, interval_ms
         return None
     hours = advance(ledger, packets, watermark - LATENESS_MS, interval_ms)
     if not ledger.told and _end(ledger) <= watermark - LATENESS_MS:
-        following = min(_ahead(ledger, packets), key=_time, default=None)
+        following = packets.first_after(_taken(ledger))
         if following is not None:
             return hours + _take(ledger, following, interval_ms)
         hours.append(_hour(ledger, ledger.unknown + HOUR_MS - ledger.upto, final=False))
@@ -119,12 +126,12 @@ def settle(ledger: Ledger, packets: Sequence[Heard], watermark: int, interval_ms
     return hours
 
 
-def wake(ledger: Ledger, packets: Sequence[Heard]) -> int | None:
+def wake(ledger: Ledger, packets: Memory) -> int | None:
     """The watermark at which there is something to settle; None: only after another packet."""
     if not ledger.told:
         return _end(ledger) + LATENESS_MS
-    first = min(map(_time, _ahead(ledger, packets)), default=None)
-    return None if first is None else first + LATENESS_MS
+    first = packets.first_after(_taken(ledger))
+    return None if first is None else first.measured_at + LATENESS_MS
 
 
 def next_look(ledger: Ledger, measured_at: int) -> int:
@@ -231,14 +238,9 @@ def _count_gateways(ledger: Ledger, marks: Iterable[int]) -> None:
             ledger.gateways[mark] = ledger.gateways.get(mark, 0) + 1
 
 
-def _is_of_open_hour(ledger: Ledger, packet: Heard) -> bool:
-    """Whether it is of what was taken, and its hour is not over."""
-    return packet.measured_at <= _taken(ledger) and packet.measured_at // HOUR_MS == ledger.hour
-
-
-def _ahead(ledger: Ledger, packets: Sequence[Heard]) -> list[Heard]:
-    taken = _taken(ledger)
-    return [packet for packet in packets if packet.measured_at > taken]
+def _is_of_open_hour(ledger: Ledger, measured_at: int) -> bool:
+    """Whether a packet of that time is of what was taken, and its hour is not over."""
+    return measured_at <= _taken(ledger) and measured_at // HOUR_MS == ledger.hour
 
 
 def _taken(ledger: Ledger) -> int:
@@ -248,7 +250,3 @@ def _taken(ledger: Ledger) -> int:
 
 def _end(ledger: Ledger) -> int:
     return (ledger.hour + 1) * HOUR_MS
-
-
-def _time(packet: Heard) -> int:
-    return packet.measured_at

@@ -1,13 +1,11 @@
 """What track keeps of one sensor. How it is written: `state_codec.py`."""
 
-from collections.abc import Sequence
 from functools import lru_cache
-from typing import overload
 from zlib import crc32
 
 import msgspec
 
-from schemas.advertisement import TimeSource
+from schemas.advertisement import TimeSource, Values
 from schemas.reading import LatestValue, Reception, Refused
 from streams.counters import Counters
 from streams.freshness import Silence
@@ -55,29 +53,31 @@ class SensorState(msgspec.Struct):
     counters: Counters | None = None
     silence: Silence = msgspec.field(default_factory=Silence)
     windows: Windows = msgspec.field(default_factory=Windows)
-    refused: Refused | None = None  # 15 bytes at most
+    refused: Refused | None = None  # 33 bytes at most
     ledger: Ledger = msgspec.field(default_factory=Ledger)
+    measured: Values = {}  # what the sensor said, of the values that an offset changed
 
 
-class Remembered(Sequence[RememberedPacket]):
+class Remembered:
     """The packets of a state as the ledger wants them, made when it looks at them; `count`: the first so many."""
 
     def __init__(self, state: SensorState, count: int | None = None) -> None:
         self._packets, self._count = state.packets, len(state.packets) if count is None else count
         self._receptions = state.receptions
 
-    def __len__(self) -> int:
-        return self._count
+    def between(self, after: int, upto: int) -> list[RememberedPacket]:
+        """Those measured after the one time and not after the other (unix milliseconds), in order of time."""
+        times = self._packets.measured_at
+        rows = [row for row, time in enumerate(times[: self._count]) if after < time <= upto]
+        return [self[row] for row in sorted(rows, key=times.__getitem__)]
 
-    @overload
-    def __getitem__(self, row: int) -> RememberedPacket: ...
-    @overload
-    def __getitem__(self, row: slice) -> "Sequence[RememberedPacket]": ...
-    def __getitem__(self, row: int | slice) -> "RememberedPacket | Sequence[RememberedPacket]":
-        if isinstance(row, slice):
-            return [self[place] for place in range(*row.indices(self._count))]
-        if not -self._count <= row < self._count:
-            raise IndexError(row)
+    def first_after(self, time: int) -> RememberedPacket | None:
+        """The one that was measured first after that time."""
+        times = self._packets.measured_at
+        first = min((each for each in times[: self._count] if each > time), default=None)
+        return None if first is None else self[times.index(first)]
+
+    def __getitem__(self, row: int) -> RememberedPacket:
         packet_id, heard_by = self._packets.packet_id[row], self._packets.heard_by[row]
         marks = [gateway_mark(name) for place, name in enumerate(self._receptions) if heard_by >> place & 1]
         return RememberedPacket(None if packet_id == NONE else packet_id, self._packets.measured_at[row], marks)

@@ -68,6 +68,7 @@ class Stored(msgspec.Struct, array_like=True):
     open: list[int]
     cells: bytes
     moved: dict[int | str, list[int]] = {}
+    measured: list[Any] = []
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -113,6 +114,7 @@ def dump(state: SensorState) -> bytes:
         [(base // _FIVE_MS - number) * 2 + more for number, more in windows.open.items()],
         windows.encoded,
         {NUMBERS.get(name, name): [moves.unit, *written(moves.steps)] for name, moves in packets.moved.items()},
+        [each for name, value in state.measured.items() for each in (NUMBERS.get(name, name), value)],
     )
     return state.revision.to_bytes(8, "big") + _encode(stored)
 
@@ -153,6 +155,7 @@ def _load(stored: Stored, revision: int) -> SensorState:
         windows=windows,
         refused=stored.refused,
         ledger=stored.ledger,
+        measured=_load_measured(stored.measured),
     )
 
 
@@ -205,6 +208,11 @@ def _load_values(stored: Sequence[Any], base: int) -> dict[str, LatestValue]:
             name = NAMES[key // 2]
             values[name] = LatestValue(value / STEPS[name] if key % 2 else value, base - time)
     return values
+
+
+def _load_measured(stored: Sequence[Any]) -> dict[str, Any]:
+    names, values = stored[::2], stored[1::2]
+    return {name if isinstance(name, str) else NAMES[name]: value for name, value in zip(names, values, strict=True)}
 
 
 def _dump_hearings(

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.advertisement import Advertisement, CounterReset, Refusal, Tick
+from schemas.advertisement import Advertisement, CounterReset, Refusal, RefusalReason, Tick
 from schemas.codec import decode_advertisement, encode
 from schemas.gateway import Clock
 from schemas.reading import Reading
@@ -58,14 +58,19 @@ def read_advertisement(value: bytes) -> Advertisement | Tick | CounterReset | Re
         else:
             numbers = [read.time, *(change.at for change in read.gateways)]
         at = read.at
-        for number in (*numbers, at.epoch, at.partition, at.offset, at.index):
-            if not 0 <= number < _MAX_NUMBER:
-                raise ValueError("a number that no time or place can be")
+        numbers += (at.epoch, at.partition, at.offset, at.index)
+        if min(numbers) < 0 or max(numbers) >= _MAX_NUMBER:
+            raise ValueError("a number that no time or place can be")
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
         raise Unreadable(str(error)) from None
     return read
 
 
+_WHY: dict[RefusalReason, str] = {
+    "plaintext_refused": "has a bind key and speaks unencrypted: refused",
+    "bindkey_missing": "encrypts and has no bind key: `bluflow sensors set-key` gives it one",
+    "mic_mismatch": "cannot be read with its bind key: another one, or forged",
+}
 _MANY_HEARINGS = 3  # of one gateway, until a fold lets go of those that are over
 _NOBODY = Registry()
 
@@ -174,12 +179,11 @@ class Batch:
             self._schedule.put(key, windows.next_publication(state.windows, reading.measured_at))
 
     def _refusal(self, key: bytes, state: SensorState, refusal: Refusal, record: Any) -> None:
-        if state.refused is None:
-            origin = _origin(record, refusal.sensor)
-            log.warning("%s has a bind key and speaks unencrypted: refused", refusal.sensor, extra=origin)
+        held = state.refused
         refuse(state, refusal)
-        if state.newest is not None:  # of a sensor without a reading there is no latest
-            self._spoke.add(key)
+        if held is None or (state.refused and held.reason != state.refused.reason):
+            log.warning("%s %s", refusal.sensor, _WHY[refusal.reason], extra=_origin(record, refusal.sensor))
+        self._spoke.add(key)
 
     def _tick(self, tick: Tick) -> None:
         """The clock goes on; whoever is due by then fell silent, spoke again, or has windows to publish."""

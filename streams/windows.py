@@ -4,8 +4,8 @@ Exact whatever the order: sums are integers. The packets that are remembered say
 made of them when it is published, and when it goes into its hour and day.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import msgspec
 
@@ -103,25 +103,28 @@ def _content(windows: Windows, packets: Packets, number: int) -> Cells:
 def _said(packets: Packets, number: int, among: range) -> Cells:
     """What those packets say of a five-minute window."""
     times, left_out, start = packets.measured_at, packets.left_out, number * _FIVE_MS
-    rows = [row for row in among if start <= times[row] < start + _FIVE_MS and left_out[row] is not None]
-    rows.sort(key=times.__getitem__)
-    whole = all(left_out[row] == () for row in rows)
+    when = times.__getitem__
+    rows = sorted(among, key=when)
+    rows = rows[bisect_left(rows, start, key=when) : bisect_left(rows, start + _FIVE_MS, key=when)]
+    whole = [*map(left_out.__getitem__, rows)].count(()) == len(rows)
+    if not whole:
+        rows = [row for row in rows if left_out[row] is not None]
     cells: Cells = {}
     for name, column in packets.numbers.items():
-        told, found = rows, [column[row] for row in rows]
+        told, found = rows, [*map(column.__getitem__, rows)]
         if not whole or NOTHING in found:
             told = [row for row in rows if column[row] != NOTHING and name not in (left_out[row] or ())]
             found = [column[row] for row in told]
         if found:
-            unit, first, last = MICRO // STEPS[name], told[0], told[-1]
-            found = [number * unit for number in found]
+            unit = MICRO // STEPS[name]
             if name in packets.moved:
-                found = [number + packets.moved[name][row] for number, row in zip(found, told, strict=True)]
+                found = [number * unit + packets.moved[name][row] for number, row in zip(found, told, strict=True)]
+                unit = 1
             cells[name] = [
-                *(len(found), *divmod(sum(found), MICRO), min(found), max(found)),
-                *(found[0], times[first] - start, found[-1], times[last] - start),
+                *(len(found), *divmod(sum(found) * unit, MICRO), min(found) * unit, max(found) * unit),
+                *(found[0] * unit, times[told[0]] - start, found[-1] * unit, times[told[-1]] - start),
             ]
-    for row in rows:
+    for row in rows if any(map(packets.others.__getitem__, rows)) else ():
         others, at = packets.others[row], times[row] - start
         for name, value in _numbers_of(others, left_out[row] or ()) if others else ():
             if name in packets.moved:
@@ -148,7 +151,7 @@ def _take_in(cells: Cells, name: str, more: Cell, offset: int) -> None:
         cell[LAST], cell[LAST_AT] = more[LAST], more[LAST_AT] + offset
 
 
-class Published(NamedTuple):
+class Published(msgspec.Struct, frozen=True, gc=False):
     """A window to be published as it is now: of a quantity, its width's place among the widths, its number."""
 
     name: str
@@ -164,11 +167,14 @@ def settle(windows: Windows, packets: Packets, watermark: int, revision: int) ->
     found: list[Published] = []
     may_publish = watermark >= windows.published + PUBLISHED_EVERY_MS
     grown: list[set[int]] = [set(), set()]
-    for number in sorted(windows.open):
-        end = (number + 1) * _FIVE_MS
-        final = end + LATENESS_MS <= watermark
-        if not final and not (windows.open[number] and (may_publish or end <= watermark)):
-            continue
+    # windows before these are over, and final
+    over, over_for_good = watermark // _FIVE_MS, (watermark - LATENESS_MS) // _FIVE_MS
+    for number in sorted(
+        number
+        for number, more in windows.open.items()
+        if number < over_for_good or (more and (may_publish or number < over))
+    ):
+        final = number < over_for_good
         cells = _content(windows, packets, number)
         found += [Published(name, 0, number, cell, revision, final) for name, cell in cells.items()]
         if not final:
@@ -183,11 +189,10 @@ def settle(windows: Windows, packets: Packets, watermark: int, revision: int) ->
                 _take_in(closed.setdefault(wider, {}), name, cell, offset)
         windows.encoded = None
     for width, (closed, changed) in enumerate(zip(windows.closed, grown, strict=True), 1):
-        for number in sorted(closed):
-            final = (number + 1) * _WIDTHS_MS[width] + LATENESS_MS <= watermark
-            if final or number in changed:
-                cells = closed[number]
-                found += [Published(name, width, number, cell[:], revision, final) for name, cell in cells.items()]
+        over_for_good = (watermark - LATENESS_MS) // _WIDTHS_MS[width]
+        for number in sorted(number for number in closed if number < over_for_good or number in changed):
+            final, cells = number < over_for_good, closed[number]
+            found += [Published(name, width, number, cell[:], revision, final) for name, cell in cells.items()]
             if final:
                 del closed[number]
                 windows.encoded = None
@@ -217,9 +222,9 @@ def final_at(measured_at: int) -> int:
 
 def aggregate_of(sensor: str, published: Published) -> Aggregate:
     """The record of it."""
-    name, width, number, cell, revision, final = published
-    quantity, _, index = name.partition("|")
-    start = number * _WIDTHS_MS[width]
+    width, cell = published.width, published.cell
+    quantity, _, index = published.name.partition("|")
+    start = published.number * _WIDTHS_MS[width]
     count = cell[COUNT]
     return Aggregate(
         sensor=sensor,
@@ -236,6 +241,6 @@ def aggregate_of(sensor: str, published: Published) -> Aggregate:
         first_at=start + cell[FIRST_AT],
         last=cell[LAST] / MICRO,
         last_at=start + cell[LAST_AT],
-        revision=revision,
-        final=final,
+        revision=published.revision,
+        final=published.final,
     )

@@ -53,7 +53,11 @@ class Announcer:
 
     def due(self, standing: Standing) -> Iterator[Message]:
         """What is to be said now. What was handed out counts as told."""
-        wanted = {id: row.state for id, row in self._live.sensors.rows() if row.state and self._is_wanted(standing, id)}
+        wanted = {
+            id: row.state
+            for id, row in self._live.sensors.rows()
+            if row.state and row.state.measured_at is not None and self._is_wanted(standing, id)
+        }
         for id in sorted(self._kept - wanted.keys()):
             yield from self._unwanted(standing, id)
         for id, latest in wanted.items():
@@ -97,7 +101,9 @@ class Announcer:
         if alive and told.state_of != latest.last_seen:
             # only what was heard since: a state makes the value live for another `expire_after`
             told.state_of = latest.last_seen
-            yield _said("state", Message(state_topic(id), state(latest, quantities, entry.interval_ms)))
+            yield _said(
+                "state", Message(state_topic(id), state(standing.corrected(latest), quantities, entry.interval_ms))
+            )
         stale_at = (latest.last_seen or 0) + dict(FACTORS)["stale"] * entry.interval_ms
         # at the end: whoever takes only some of the messages finds the others here again
         told.latest, told.entry, told.look_at = latest, entry, min(told.again_at, stale_at if alive else _NEVER)

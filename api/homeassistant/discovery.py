@@ -62,7 +62,7 @@ def configuration(entry: Entry, location: str, quantities: tuple[str, ...], vers
 
 def state(latest: Latest, quantities: tuple[str, ...], interval_ms: int) -> bytes:
     """The newest values. One that the sensor has not sent for as long as makes it stale is null: unknown."""
-    since = latest.measured_at - _STALE * interval_ms
+    since = (latest.measured_at or 0) - _STALE * interval_ms
     values = {name: latest.values[name] for name in quantities}
     said = {name: number(one.value) if one.measured_at > since else None for name, one in values.items()}
     return _encode(said | {"rssi": latest.rssi})

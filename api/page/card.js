@@ -1,7 +1,7 @@
 // One sensor in the list: built once, then only what differs is written.
 import { element, setData, setProperty, setText } from "./dom.js";
 import { label, place } from "./house.js";
-import { absolute, beyond, sentence, shown } from "./words.js";
+import { absolute, beyond, refusal, sentence, shown } from "./words.js";
 
 const LARGE = ["temperature", "humidity"];
 const LOW_BATTERY = 15; // percent
@@ -25,13 +25,13 @@ export class Card {
     this.parts = new Map();
   }
 
-  show({ sensor, freshness, cause, silence, beyondLimits }) {
+  show({ sensor, freshness, cause, silence, refused, beyondLimits }) {
     setText(this.name, label(sensor));
     setData(this.node, "freshness", freshness);
     setData(this.node, "cause", cause ?? "");
     setData(this.node, "limits", beyondLimits ? "beyond" : "");
     setText(this.age, (freshness === "fresh" ? "" : `${freshness[0].toUpperCase()}${freshness.slice(1)}: `) +
-      sentence({ freshness, cause, silence }, sensor.gateway));
+      sentence({ freshness, cause, silence, refused }, sensor.gateway));
     setProperty(this.age, "title", sensor.last_seen ? `last heard ${absolute(sensor.last_seen)}` : "");
     this.#values(sensor);
     this.#battery(sensor.battery);
@@ -73,5 +73,5 @@ export function alarms(sensor) {
     const how = beyond(sensor.values[name]?.value, name, sensor.values[name]?.unit, sensor.limits[name]);
     return `${name} ${how ?? "out of its limits"}`;
   });
-  return (sensor.refused ? [...limits, "heard unencrypted: refused"] : limits).join(", ");
+  return (sensor.refused ? [...limits, refusal(sensor.refused)] : limits).join(", ");
 }

@@ -4,7 +4,7 @@ import { alarms } from "./card.js";
 import { element, setData, setText } from "./dom.js";
 import { History } from "./history.js";
 import { house, label, place, view } from "./house.js";
-import { absolute, count, delivered, duration, sentence, title, withUnit } from "./words.js";
+import { absolute, count, delivered, duration, refusal, sentence, title, withUnit } from "./words.js";
 import { now } from "./clock.js";
 
 const AGAIN = 60_000; // ms: how often the history is read while it is looked at
@@ -150,7 +150,7 @@ function facts(sensor, { freshness }) {
     ["Newest by", sensor.gateway],
     ["Signal", sensor.rssi === null ? null : `${sensor.rssi} dBm`],
     ["Packet id", sensor.packet_id === null ? null : String(sensor.packet_id)],
-    ["Refused", sensor.refused && `${count(sensor.refused.times, "unencrypted packet")} since ${absolute(sensor.refused.since)}`],
+    ["Refused", sensor.refused && `${refusal(sensor.refused)}: ${count(sensor.refused.times, "packet")} since ${absolute(sensor.refused.since)}`],
     ["Remarkable", sensor.flags.join(", ")],
   ].filter(([, text]) => text);
 }

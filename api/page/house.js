@@ -13,8 +13,8 @@ export const house = {
 export function view(sensor) {
   const { freshness, cause, silence } = verdict(sensor, now(), house.connected);
   const beyondLimits = sensor.out_of_limits.length > 0;
-  const alarmed = beyondLimits || sensor.refused !== null;
-  return { sensor, freshness, cause, silence, beyondLimits, alarmed, problem: freshness !== "fresh" || cause !== null || alarmed };
+  const refused = sensor.refused, alarmed = beyondLimits || refused !== null;
+  return { sensor, freshness, cause, silence, refused, beyondLimits, alarmed, problem: freshness !== "fresh" || cause !== null || alarmed };
 }
 
 /** Every sensor's view. */

@@ -56,8 +56,8 @@ export function delivered({ expected, heard, lost_on_air, lost_in_pipeline, unkn
 }
 
 /** Why a sensor is as it is, in one sentence for its card. */
-export function sentence({ freshness, cause, silence }, gateway) {
-  if (silence === null) return "never heard yet";
+export function sentence({ freshness, cause, silence, refused }, gateway) {
+  if (silence === null) return refused ? "heard, but nothing could be read" : "never heard yet";
   const time = duration(silence);
   if (cause === "clock") return "its time lies in the future: a clock is wrong";
   if (freshness === "fresh") return `${time} ago`;
@@ -67,6 +67,15 @@ export function sentence({ freshness, cause, silence }, gateway) {
   if (cause === "connection") return `no news for ${time}: no connection to the API`;
   return `silent for ${time}`;
 }
+
+const REFUSALS = {
+  plaintext_refused: "heard unencrypted: refused",
+  bindkey_missing: "encrypted, and has no bind key",
+  mic_mismatch: "its bind key does not fit",
+};
+
+/** Why nothing that came in the sensor's name is believed. */
+export const refusal = ({ reason }) => REFUSALS[reason] ?? "refused";
 
 /** How a value breaks its limits: `above 26 °C`; null if it does not say. */
 export function beyond(value, quantity, unit, limit) {

@@ -3,7 +3,7 @@
 from pydantic import Field, JsonValue
 
 from api.responses.contract import GATEWAY, SENSOR, TIME, Contract
-from schemas.advertisement import TimeSource
+from schemas.advertisement import RefusalReason, TimeSource
 from schemas.freshness import Cause, Freshness
 
 TIME_SOURCE = (
@@ -39,14 +39,20 @@ class Reception(Contract):
 
 
 class Refused(Contract):
-    """A sensor that has a bind key was heard unencrypted, and not believed."""
+    """The sensor was heard, and not believed."""
 
     since: str = Field(description="when the first such packet came", examples=[TIME])
     times: int = Field(description="how many came since, copies too", examples=[12])
+    reason: RefusalReason = Field(
+        description="why: plaintext_refused (it has a bind key and did not encrypt), bindkey_missing (it encrypts, and "
+        "has no key), mic_mismatch (its key is another one, or the packet was forged)"
+    )
 
 
 class Sensor(Contract):
-    """One sensor as it is now. Members are null and `values` empty if it is registered but was never heard."""
+    """One sensor as it is now. Members are null and `values` empty if nothing of it was ever read: it is registered and
+    was not heard, or all of it was refused.
+    """
 
     id: str = Field(description="MAC address, lower case with colons", examples=[SENSOR])
     name: str | None = Field(description="name from the registry, null if it has none", examples=["Fridge"])
@@ -90,8 +96,8 @@ class Sensor(Contract):
     packet_id: int | None = Field(description="BTHome packet id of the newest reading, 0..255", examples=[78])
     flags: list[str] = Field(description="what is remarkable about the newest reading")
     refused: Refused | None = Field(
-        description="packets that were refused for being unencrypted, though the sensor has a bind key; null if none "
-        "was, or it has encrypted for a day since"
+        description="packets that were heard and not believed, and why; null if none were, a reading came since, or, "
+        "of unencrypted ones, it has encrypted for a day"
     )
 
 

@@ -44,7 +44,7 @@ def number(value: object) -> float | None:
 
 def _facts(standing: Standing, id: str) -> dict[str, Any]:
     entry, verdict = standing.registry.entry(id), standing.verdict(id)
-    latest, place = standing.live.sensors.get(id), entry.placement_at(standing.now) or Placement(0)
+    latest, place = standing.latest(id), entry.placement_at(standing.now) or Placement(0)
     return {
         "id": id,
         "name": entry.name,
@@ -79,7 +79,7 @@ def _heard(latest: Latest, limits: dict[str, Limit], now: int) -> dict[str, Any]
         "last_seen": _time(last_seen),
         # the bridge's clock may be ahead of ours: nothing was seen in the future
         "age_seconds": None if last_seen is None else max(0, now - last_seen) / 1000,
-        "measured_at": rfc3339(latest.measured_at),
+        "measured_at": _time(latest.measured_at),
         "time_source": latest.time_source,
         "values": {
             name: Value.model_construct(
@@ -114,7 +114,7 @@ def _is_outside(value: object, limit: Limit) -> bool:
 
 def _refused(latest: Latest) -> Refused | None:
     held = latest.refused
-    return None if held is None else Refused(since=rfc3339(held.since), times=held.times)
+    return None if held is None else Refused(since=rfc3339(held.since), times=held.times, reason=held.reason)
 
 
 def _time(milliseconds: int | None) -> str | None:

@@ -1,5 +1,5 @@
 """`python -m benchmarks.end_to_end.load PLAN`: gateways that publish at QoS 1 when a packet is due, whatever became of
-those before. MQTT 3.1.1 by hand on few connections: some microseconds a message, so that there is a core left.
+those before. By hand on few connections, so that there is a core left.
 """
 
 import select
@@ -11,12 +11,10 @@ import msgspec
 
 from benchmarks.end_to_end.plan import Plan
 from benchmarks.meter import cpu_seconds, say
-from runtime.settings import host_port
+from benchmarks.mqtt import PACKET_IDS, PUBACK_BYTES, connect, publish_packet
 
 CONNECTIONS = 20
 _PATIENCE = 60.0  # seconds for the last acknowledgements
-_PUBACK_BYTES = 4
-_IDS = 65_535
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -28,34 +26,6 @@ class Sent(msgspec.Struct, frozen=True):
     cpu: float
 
 
-def connect(address: str, name: str) -> socket.socket:
-    """A clean session, without keep-alive."""
-    client = name.encode()
-    body = b"\x00\x04MQTT\x04\x02\x00\x00" + len(client).to_bytes(2, "big") + client
-    connection = socket.create_connection(host_port(address), timeout=_PATIENCE)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.sendall(b"\x10" + _length(len(body)) + body)
-    answer = connection.recv(4, socket.MSG_WAITALL)
-    if answer != b"\x20\x02\x00\x00":
-        raise ConnectionError(f"mosquitto says {answer!r}")
-    return connection
-
-
-def publish_packet(topic: bytes, payload: bytes, number: int) -> bytes:
-    """PUBLISH at QoS 1 as its bytes."""
-    body = len(topic).to_bytes(2, "big") + topic + (number % _IDS + 1).to_bytes(2, "big") + payload
-    return b"\x32" + _length(len(body)) + body
-
-
-def _length(number: int) -> bytes:
-    found = bytearray()
-    while True:
-        number, low = divmod(number, 128)
-        found.append(low | (128 if number else 0))
-        if not number:
-            return bytes(found)
-
-
 def _acknowledged(connections: list[socket.socket]) -> int:
     """Bytes of PUBACKs that are there."""
     readable, _, _ = select.select(connections, [], [], 0)
@@ -64,13 +34,14 @@ def _acknowledged(connections: list[socket.socket]) -> int:
 
 def play(plan: Plan) -> Sent:
     """Until all is acknowledged, or a minute after the last was due."""
-    connections = [connect(plan.mqtt, f"bench-gateway-{number}") for number in range(CONNECTIONS)]
+    connections = [connect(plan.mqtt, f"bench-gateway-{number}", seconds=_PATIENCE) for number in range(CONNECTIONS)]
     place, acked, late = 0, 0, 0.0
     last = plan.due(plan.packets) + _PATIENCE
-    while (acked < plan.packets * _PUBACK_BYTES or place < plan.packets) and time.time() < last:
+    while (acked < plan.packets * PUBACK_BYTES or place < plan.packets) and time.time() < last:
         now, buffers = time.time(), [bytearray() for _ in connections]
         while place < plan.packets and plan.due(place) <= now:
-            buffers[plan.gateway(place) % CONNECTIONS] += publish_packet(*plan.message(place), place)
+            packet_id = PACKET_IDS[place % len(PACKET_IDS)]
+            buffers[plan.gateway(place) % CONNECTIONS] += publish_packet(*plan.message(place), packet_id)
             late = max(late, time.time() - plan.due(place))
             place += 1
         for connection, buffer in zip(connections, buffers, strict=True):
@@ -80,7 +51,7 @@ def play(plan: Plan) -> Sent:
         time.sleep(max(0.001, min(0.01, plan.due(place) - time.time())))
     for connection in connections:
         connection.close()
-    return Sent(place, acked // _PUBACK_BYTES, late, cpu_seconds())
+    return Sent(place, acked // PUBACK_BYTES, late, cpu_seconds())
 
 
 if __name__ == "__main__":

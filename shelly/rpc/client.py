@@ -15,7 +15,7 @@ import httpx
 from shelly.rpc.errors import GatewayError, RpcError, plain
 
 USER = "admin"
-_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
+_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?")
 _UNAUTHORIZED, _NOT_FOUND = 401, 404
 
 
@@ -98,6 +98,9 @@ class Rpc:
 def check_address(text: str) -> str:
     """host or host:port out of what a person may paste. Raises GatewayError."""
     address = text.strip().removeprefix("http://").rstrip("/")
-    if not _ADDRESS.fullmatch(address):
+    if "@" in address:  # it is not shown: a password may stand before it
+        raise GatewayError("no user or password in the address: its user is admin; --admin-password-file names a file")
+    found = _ADDRESS.fullmatch(address)
+    if not found or not 0 < int(found["port"] or 80) < 65536:
         raise GatewayError(f"{plain(text)!r} is no address: give a name or an IP address, with :port if it is not 80")
     return address

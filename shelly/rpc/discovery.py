@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from zeroconf import InterfaceChoice, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
-from shelly.rpc.client import Rpc
-from shelly.rpc.errors import GatewayError
+from shelly.rpc.client import Rpc, check_address
+from shelly.rpc.errors import GatewayError, plain
 from shelly.setup.device import Identity, identify
 
 SERVICE = "_shelly._tcp.local."
@@ -56,10 +56,11 @@ async def ask(addresses: Iterable[str], *, patience: float = 5.0) -> list[Found]
     async def one(address: str) -> Found:
         async with turn:
             try:
+                address = check_address(address)
                 async with Rpc(address, patience=patience) as rpc:
                     return Found(address, await identify(rpc))
             except GatewayError as error:
-                return Found(address, None, str(error).removeprefix(f"{address}: "))
+                return Found(plain(address), None, str(error).removeprefix(f"{address}: "))
 
     return list(await asyncio.gather(*(one(address) for address in addresses)))
 

@@ -50,6 +50,10 @@ async def listen(rpc: Rpc, device: Device, seconds: float) -> list[Heard]:
         if error.code != NO_HANDLER:
             raise
         cached = {}
+    if not cached:
+        raise GatewayError(
+            f"{rpc.address}: nothing there listens for sensors, neither our script nor its own; run setup"
+        )
     return [
         Heard(mac, None, None, bool(data[0] & _ENCRYPTED) if data else None, data.hex())
         for mac, data in sorted(cached.items())

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
@@ -18,8 +19,11 @@ _OBJECTS = {
     "button": (0x3A, 1, 1),
     "temperature": (0x45, 2, 10),
     "light_level": (0x64, 1, 1),
+    "device_type_id": (0xF0, 2, 1),
 }
-OBJECT_IDS = {name: object_id for name, (object_id, _, _) in _OBJECTS.items()}
+_FIRMWARE = "firmware_version"  # as texts, once in four parts and once in three
+_FIRMWARE_IDS = {4: 0xF1, 3: 0xF2}
+OBJECT_IDS = {name: object_id for name, (object_id, _, _) in _OBJECTS.items()} | {_FIRMWARE: _FIRMWARE_IDS[4]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class Beacon:
     sensor: str
     packet_id: int
     sent_at: int
-    values: Mapping[str, float] = field(hash=False)
+    values: Mapping[str, Any] = field(hash=False)
     service_data: bytes
     number: int = 0
     counter: int | None = None
@@ -48,10 +52,14 @@ def service_data(packet_id: int, battery: int, humidity: int, temperature: float
     return packet({"packet_id": packet_id, "battery": battery, "humidity": humidity, "temperature": temperature})
 
 
-def packet(values: Mapping[str, float], device_info: int = TRIGGERED) -> bytes:
+def packet(values: Mapping[str, Any], device_info: int = TRIGGERED) -> bytes:
     """A plain packet of these properties: little-endian objects behind the device info, in order of their ids."""
     data = bytes([device_info])
     for name in sorted(values, key=OBJECT_IDS.__getitem__):
+        if name == _FIRMWARE:
+            for parts in (version.split(".") for version in values[name]):
+                data += bytes([_FIRMWARE_IDS[len(parts)], *map(int, reversed(parts))])
+            continue
         object_id, length, steps = _OBJECTS[name]
         signed = name == "temperature"
         data += bytes([object_id]) + round(values[name] * steps).to_bytes(length, "little", signed=signed)

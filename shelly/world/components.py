@@ -57,6 +57,8 @@ class Components:
         if beacon.sensor not in self._devices or self._last.get(beacon.sensor) == beacon.packet_id:
             return []
         self._last[beacon.sensor] = beacon.packet_id
+        if "battery" not in beacon.values:  # it tells the firmware what the sensor is, and nothing is said of it
+            return []
         parts = list(self._parts(self._clock.told(at), heard))
         messages = [Message(at + place * STEP, self._gateway, *part) for place, part in enumerate(parts)]
         last = messages[-1]  # the packet has been sent with its last part

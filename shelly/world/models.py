@@ -1,7 +1,7 @@
 """The BLU H&T models and what their beacons hold."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shelly.world.battery import LOW
 from shelly.world.beacon import PERIODIC, TRIGGERED
@@ -12,18 +12,19 @@ _DARK_HOURS = (*range(7), *range(20, 24))  # o'clock, UTC
 class Model(NamedTuple):
     """`model_id` is the one on the air, `device_info` the first byte of its plain packets.
 
-    `display`: it has one, and tells of low battery and light too.
+    `display`: it has one, and tells of low battery and light too. `identity`: what it says of itself each hour.
     """
 
     model_id: int
     device_info: int
     display: bool = False
+    identity: Mapping[str, Any] = {}
 
 
 MODELS = {
     "SBHT-003C": Model(3, TRIGGERED),
     "SBHT-103C": Model(12, PERIODIC, display=True),
-    "SBHT-203C": Model(17, TRIGGERED),
+    "SBHT-203C": Model(17, TRIGGERED, identity={"device_type_id": 17, "firmware_version": ["1.1.9.0", "1.1.9"]}),
 }
 
 

@@ -1,8 +1,10 @@
 """A sensor: measures its room a little wrong, counts its packets, encrypts them if it has a key."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from shelly.world.battery import Battery
 from shelly.world.beacon import Beacon, encrypt, packet
@@ -40,6 +42,13 @@ class Sensor:
         values = dict(shown(self.model, at, self.battery.level(at), min(100, max(0, humidity)), temperature))
         if button is not None:
             values["button"] = button
+        return self._beacon(at, values)
+
+    def identify(self, at: int) -> Beacon:
+        """Its packet of model and firmware, without a climate."""
+        return self._beacon(at, self.model.identity)
+
+    def _beacon(self, at: int, values: Mapping[str, Any]) -> Beacon:
         packet_id, number = self.packet_id, self.number
         self.packet_id, self.number = (packet_id + 1) % 256, number + 1
         data, counter = packet({"packet_id": packet_id, **values}, self.model.device_info), None

@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -44,7 +45,7 @@ class Sent(msgspec.Struct, frozen=True, tag_field="what", tag="sent"):
     encrypted: bool
     counter: int | None
     data: str
-    values: Mapping[str, int | float]
+    values: Mapping[str, Any]
     climate: Mapping[str, float]
     heard: Mapping[str, list[tuple[int, int]]]
 

@@ -22,6 +22,7 @@ from shelly.world.scenario import Event, Scenario
 from shelly.world.sensor import address, make_sensor
 
 HEARTBEAT = 60_000
+IDENTIFIES = 3_600_000  # a ZB model says each hour what it is
 MISSED = 90_000  # until the MQTT broker gives a gateway up: its keep-alive and a half
 FIRST_WITHIN = 5_000  # every sensor speaks soon after the start, so that nobody waits a minute for a first reading
 
@@ -106,6 +107,9 @@ class World:
             spread = min(FIRST_WITHIN, plan.interval * 1000)
             first = self.start + round(spread * (index + 0.5) / len(self.sensors))
             self._push(first, self._speak, index, Random(f"{self.scenario.seed}-gaps-{index}"), True)
+            if MODELS[plan.model].identity:
+                since = Random(f"{self.scenario.seed}-identity-{index}").randrange(IDENTIFIES)
+                self._push(self.start + since, self._identify, index)
         for gateway in self.gateways:
             self._wake(self.start, gateway)
         for event in self.scenario.events:
@@ -132,11 +136,18 @@ class World:
         self._push(at + round(gap * 1000), self._speak, index, dice, False)
         yield self._packet(at, index)
 
-    def _packet(self, at: int, index: int, button: int | None = None) -> Spoken:
+    def _identify(self, at: int, index: int) -> _Step:
+        if self._over(at):
+            return
+        self._push(at + IDENTIFIES, self._identify, index)
+        yield self._packet(at, index, identity=True)
+
+    def _packet(self, at: int, index: int, button: int | None = None, *, identity: bool = False) -> Spoken:
         if self._left is not None:
             self._left -= 1
         sensor, climate = self.sensors[index], self._room(room_of(self.scenario, index)).climate(at)
-        beacon, heard = sensor.speak(at, climate, button), dict[str, tuple[Heard, ...]]()
+        beacon = sensor.identify(at) if identity else sensor.speak(at, climate, button)
+        heard = dict[str, tuple[Heard, ...]]()
         if index not in self._silenced and not self._is_silent(sensor.mac):
             for link in self._links_of(index):
                 gateway = self.gateways[link.gateway]

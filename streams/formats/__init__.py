@@ -4,21 +4,25 @@ Each adapter lies in a file of its own and gives sightings or news; nothing here
 """
 
 from collections.abc import Mapping
+from typing import get_args
 
 import msgspec
 
-from schemas.advertisement import Advertisement, Coordinate, Refusal
+from schemas.advertisement import Advertisement, Coordinate, Refusal, RefusalReason
 from schemas.frame import Frame
 from schemas.reading import RESTORED
 from streams.formats.bthome import Packet, decode
 from streams.formats.contents import read_contents
 from streams.formats.news import News
-from streams.formats.reasons import REASONS, InvalidFrame, InvalidPacket, Rejected
+from streams.formats.reasons import REASONS, InvalidFrame, InvalidPacket, Reason, Rejected
 from streams.formats.sighting import Sighting
 from streams.plausible import implausible
 from streams.times import OUTAGE_BUDGET_MS, Measured, measured_time, to_milliseconds
 
 __all__ = ["REASONS", "DecodedFrame", "InvalidPacket", "Rejected", "decode_frame"]
+
+# What is told of the sensor too; for anything else nobody knows whether it is one.
+_TOLD: dict[Reason, RefusalReason] = {reason: reason for reason in get_args(RefusalReason)}
 
 
 class DecodedFrame(msgspec.Struct, frozen=True):
@@ -26,7 +30,7 @@ class DecodedFrame(msgspec.Struct, frozen=True):
 
     `gateway` is who sent it; empty if no gateway did, or nobody can tell. `sent_at` is the frame's own time just as the
     gateway gave it. `next_index` is the first coordinate index that nothing in the frame has. `resets` are the sensors
-    whose encryption counter an operator lets begin anew. `refusals` tell of sensors that should have encrypted.
+    whose encryption counter an operator lets begin anew. `refusals` tell of sensors that were heard and not believed.
     """
 
     advertisements: list[Advertisement]
@@ -96,8 +100,8 @@ def decode_frame(
                 packet = _packet(found, keys.get(found.sensor))
             except (InvalidPacket, InvalidFrame) as invalid:
                 rejected.append(Rejected(invalid.reason, found.sensor))
-                if invalid.reason == "plaintext_refused":
-                    refusals.append(Refusal(found.sensor, frame.received_at, at))
+                if reason := _TOLD.get(invalid.reason):
+                    refusals.append(Refusal(found.sensor, frame.received_at, at, reason))
                 continue
             advertisements.append(_advertisement(frame, gateway, part.format, found, packet, measured, at))
     return DecodedFrame(

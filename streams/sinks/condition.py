@@ -3,7 +3,7 @@
 import logging
 import random
 
-LONGEST = 30.0  # seconds between two tries
+LONGEST = 5.0  # seconds between two tries: what waited in an outage is worked off only after the next one
 
 log = logging.getLogger("bluflow.sinks")
 
@@ -19,7 +19,7 @@ class Condition:
         self.problem = problem
 
     def fails(self, why: str) -> float:
-        """It is away. Gives the seconds until the next try: doubling, with jitter, 30 at most."""
+        """It is away. Gives the seconds until the next try: doubling, with jitter, `LONGEST` at most."""
         if not self._said:
             log.warning("%s is away, trying until it is back: %s", self._what, why)
             self._said = True

@@ -62,7 +62,7 @@ async def following(broker: str, topic: str) -> AsyncIterator[Following]:
 async def send(
     broker: str, topic: str, *records: tuple[str, Latest | bytes | None], partition: int | None = None
 ) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=broker)
+    producer = AIOKafkaProducer(bootstrap_servers=broker, enable_idempotence=True)  # a slow answer doubles no record
     await producer.start()
     try:
         for sensor, record in records:

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.exposition import page
 from api.metrics import Metrics
 from api.services import Services
-from schemas.reading import Delivered, Reception, Refused
+from schemas.reading import Delivered, Latest, Reception, Refused
 from tests.api.conftest import register
 from tests.api.fakes import GATEWAY, MINUTE, NOW, OTHER, SENSOR, FakeHistory, gateway, latest
 from tests.api.test_data import DATA, client_of
@@ -190,10 +190,21 @@ async def test_what_was_refused_is_a_metric_also_of_a_sensor_that_is_lost(
 ) -> None:
     services.live.sensors.apply(SENSOR, latest(seen=NOW - 86_400_000, refused=Refused(NOW - 60_000, 12)))
     services.live.sensors.apply(OTHER, latest(OTHER))
-    told = shelly((await client.get("/metrics")).text)
-    assert {key: value for key, value in told.items() if key[0] == "shelly_sensor_refused"} == {
-        ("shelly_sensor_refused", SENSOR): 12
-    }
+    text = (await client.get("/metrics")).text
+    assert labelled(text, "shelly_sensor_refused") == {("plaintext_refused",): 12}
+
+
+async def test_nobody_misses_a_sensor_that_was_never_read_and_that_nobody_entered(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    """A neighbour's, which encrypts: no alert may come of it, until somebody enters it."""
+    services.live.sensors.apply(SENSOR, Latest(SENSOR, 1, None, None, None, None, {}, 0, refused=Refused(NOW, 2)))
+    text = (await client.get("/metrics")).text
+    assert labelled(text, "shelly_sensor_refused") == {("plaintext_refused",): 2}
+    assert not labelled(text, "shelly_sensor_silence")
+    register(services, f"  {SENSOR}: {{name: Fridge}}\n")
+    text = (await client.get("/metrics")).text
+    assert labelled(text, "shelly_sensor_silence") == {("sensor", "lost", ""): 1}
 
 
 async def test_who_heard_it_long_ago_does_not_hear_it(client: httpx.AsyncClient, services: Services) -> None:

@@ -127,6 +127,27 @@ async def test_a_sensor_is_named_placed_and_corrected(client: httpx.AsyncClient,
     assert services.live.registry.entry(SENSOR).offsets == {"temperature": (Offset(noon, -0.3), Offset(NOW, 0))}
 
 
+async def test_a_new_offset_shows_at_once_everywhere_and_adds_up_with_no_older_one(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    """The newest reading was corrected by 1 °C when it was made: it said 22.3."""
+    services.live.sensors.apply(SENSOR, latest(values={"temperature": 23.3}, measured={"temperature": 22.3}))
+    register(services, f"  {SENSOR}: {{limits: {{temperature: [2, 22]}}, offsets: {{temperature: 1}}}}\n")
+
+    async def shown() -> tuple[object, object, bool]:
+        told = (await client.get(URL)).json()
+        [line] = [line for line in (await client.get("/metrics")).text.splitlines() if "temperature_celsius{" in line]
+        [listed] = (await client.get("/api/v1/sensors")).json()["sensors"]
+        assert listed["values"] == told["values"]
+        return told["values"]["temperature"]["value"], float(line.split()[1]), bool(told["out_of_limits"])
+
+    assert await shown() == (23.3, 23.3, True)
+    await client.patch(URL, json={"offsets": {"temperature": -0.5}}, headers=HEADERS)
+    assert await shown() == (21.8, 21.8, False)
+    await client.patch(URL, json={"offsets": None}, headers=HEADERS)
+    assert await shown() == (22.3, 22.3, True)
+
+
 @pytest.mark.parametrize(
     ("url", "headers", "body", "status", "words"),
     [

@@ -8,7 +8,7 @@ import pytest
 
 from api.app import create_app
 from api.services import Services
-from schemas.reading import Refused
+from schemas.reading import Latest, Refused
 from tests.api.conftest import register
 from tests.api.fakes import GATEWAY, MINUTE, NOW, OTHER, SENSOR, gateway, latest
 
@@ -43,6 +43,18 @@ EXPECTED: dict[str, Any] = {
 }
 
 
+async def test_a_sensor_of_which_nothing_was_ever_read_is_listed_with_why(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    refused = Refused(NOW - MINUTE, 3, "bindkey_missing")
+    services.live.sensors.apply(SENSOR, Latest(SENSOR, 1, None, None, None, None, {}, 0, refused=refused))
+    [listed] = (await client.get("/api/v1/sensors")).json()["sensors"]
+    assert listed["refused"] == {"since": "2026-03-01T11:59:00.000Z", "times": 3, "reason": "bindkey_missing"}
+    assert (listed["id"], listed["claimed"], listed["freshness"], listed["values"]) == (SENSOR, False, "lost", {})
+    assert listed["measured_at"] is listed["gateway"] is listed["last_seen"] is None
+    assert (await client.get(f"/api/v1/sensors/{SENSOR}")).json() == listed | {"receptions": []}
+
+
 async def test_every_sensor_is_listed_sorted_by_id(client: httpx.AsyncClient, services: Services) -> None:
     services.live.sensors.apply(SENSOR, latest())
     services.live.sensors.apply(OTHER, latest(OTHER))
@@ -55,7 +67,7 @@ async def test_every_sensor_is_listed_sorted_by_id(client: httpx.AsyncClient, se
 async def test_what_was_refused_is_told_with_its_sensor(client: httpx.AsyncClient, services: Services) -> None:
     services.live.sensors.apply(SENSOR, latest(refused=Refused(NOW - 60_000, 12)))
     told = (await client.get(f"/api/v1/sensors/{SENSOR}")).json()["refused"]
-    assert told == {"since": "2026-03-01T11:59:00.000Z", "times": 12}
+    assert told == {"since": "2026-03-01T11:59:00.000Z", "times": 12, "reason": "plaintext_refused"}
 
 
 async def test_nobody_yet_is_an_empty_list(client: httpx.AsyncClient) -> None:

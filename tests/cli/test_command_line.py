@@ -50,6 +50,7 @@ def ports(free_port: Callable[[], int]) -> dict[str, str]:
         (("simulate", "hom"), {}, "no scenario 'hom'; there are battery, clock, .*, or the path of a file of yours"),
         (("simulate", "home", "--sensors", "3"), {}, "--sensors is of the house without a scenario: .*home.yaml"),
         (("simulate", "--truth", "none/truth", "--count", "1"), {}, "none/truth cannot be written: No such file"),
+        (("simulate", "--keys-file", "none/keys", "--encrypted", "1"), {}, "none/keys cannot be written: No such file"),
         (("topics", "--create"), {"BROKER": "127.0.0.1:1"}, "no Kafka broker answers on 127.0.0.1:1"),
     ],
 )

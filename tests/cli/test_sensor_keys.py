@@ -80,6 +80,7 @@ def test_a_key_is_asked_for_and_not_echoed(tmp_path: Path) -> None:
     [
         (("set-key", "fridge", "--file", "pasted"), "not a MAC address: 'fridge'"),
         (("set-key", ENCRYPTED, "--file", "none"), "none: No such file"),
+        (("set-key", ENCRYPTED), "is asked for at a terminal only: name a file with --file"),
         (("set-key", ENCRYPTED, "--file", "pasted"), "a bind key is 32 hex digits"),
         (("forget-key", ENCRYPTED), "data/bind-keys.yaml: no key of 7c:c6:b6:01:02:03"),
     ],

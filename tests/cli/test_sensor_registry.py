@@ -11,7 +11,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from schemas.codec import encode
-from schemas.reading import Latest, LatestValue
+from schemas.reading import Latest, LatestValue, Refused
 from schemas.topics import LATEST
 from tests.cli.processes import bluflow
 
@@ -43,10 +43,12 @@ def listed(sensors: Sensors, *arguments: str) -> dict[str, dict[str, object]]:
 
 
 async def hear(kafka: str, topics: str, *ids: str) -> None:
+    """The first are read; of the last no key is known."""
+    refused = Latest(ids[-1], 1, None, None, None, None, {}, 0, refused=Refused(0, 1, "bindkey_missing"))
+    read = [Latest(id, 1, 0, 1_767_225_600_000, "gateway", "g", {"battery": LatestValue(1, 0)}, 1) for id in ids[:-1]]
     async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
-        for id in ids:
-            latest = Latest(id, 1, 0, 1_767_225_600_000, "gateway", "g", {"battery": LatestValue(1, 0)}, 1)
-            await producer.send_and_wait(LATEST.full_name(topics), encode(latest), id.encode())
+        for latest in (*read, refused):
+            await producer.send_and_wait(LATEST.full_name(topics), encode(latest), latest.sensor.encode())
 
 
 async def test_sensors_are_named_placed_and_listed(sensors: Sensors, kafka: str, topics: str) -> None:
@@ -65,14 +67,24 @@ async def test_sensors_are_named_placed_and_listed(sensors: Sensors, kafka: str,
     assert said(sensors("limits", FRIDGE, "temperature=2..8")) == ["nothing to change: the registry says so already"]
     assert listed(sensors, "--unclaimed").keys() == {STRANGER}
     head, *rows = [re.split("  +", line) for line in said(sensors("list"))]
-    assert head == ["sensor", "name", "location", "expected_interval", "limits", "offsets", "claimed", "last_seen"]
+    assert head == [
+        "sensor",
+        "name",
+        "location",
+        "expected_interval",
+        "limits",
+        "offsets",
+        "claimed",
+        "last_seen",
+        "refused",
+    ]
     assert rows == [
-        [ATTIC, "Attic", "Roof", "60 s", "-", "-", "yes", "-"],
+        [ATTIC, "Attic", "Roof", "60 s", "-", "-", "yes", "-", "-"],
         [
             *(FRIDGE, "Fridge", "Home/1/Kitchen from 2026-01-01", "300 s"),
-            *("humidity ..70, temperature 2..8", "-", "yes", "2026-01-01T00:00:00Z"),
+            *("humidity ..70, temperature 2..8", "-", "yes", "2026-01-01T00:00:00Z", "-"),
         ],
-        [STRANGER, "-", "-", "60 s", "-", "-", "no", "2026-01-01T00:00:00Z"],
+        [STRANGER, "-", "-", "60 s", "-", "-", "no", "-", "bindkey_missing"],
     ]
 
 
@@ -92,7 +104,8 @@ def test_what_earlier_readings_need_is_told(sensors: Sensors) -> None:
 
 def test_what_the_file_says_is_kept_when_the_topic_takes_over(sensors: Sensors) -> None:
     said(sensors("name", ATTIC, "Loft"))
-    assert listed(sensors)[ATTIC] == {"claimed": True, "last_seen": None, "name": "Loft", "location": "Roof"}
+    told = {"claimed": True, "last_seen": None, "refused": None, "name": "Loft", "location": "Roof"}
+    assert listed(sensors)[ATTIC] == told
     done = sensors("forget", ATTIC)
     assert (done.returncode, done.stdout) == (0, f"{ATTIC}: forgotten\n")
     assert "what sensors.yaml says of it counts again" in done.stderr

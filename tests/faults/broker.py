@@ -30,6 +30,7 @@ ROOT = Path(__file__).parents[2]
 JARS = ROOT / ".build" / "kafka"
 PARTITIONS = 6
 _FULL = 64 * 1024  # bytes
+_ASK_EVERY = 0.25  # seconds: each question is a client of its own, and what starts needs the processor more
 _CLUSTER_ID = "Ymx1Zmxvdy1mYXVsdHMtMQ"
 # small, quick to start, and no more threads than a test machine has use for
 _JAVA = [
@@ -75,6 +76,14 @@ class Node:
             "group.initial.rebalance.delay.ms": "0",
             "group.min.session.timeout.ms": "1000",
             "offsets.topic.num.partitions": "6",
+            # the threads and buffers of a machine with two cores
+            "num.network.threads": "1",
+            "num.io.threads": "2",
+            "background.threads": "1",
+            "log.cleaner.dedupe.buffer.size": "4194304",
+            "log.cleaner.io.buffer.size": "65536",
+            "transaction.state.log.num.partitions": "1",
+            "metadata.max.idle.interval.ms": "5000",
             # a dead broker is noticed as on a cluster of real machines, only sooner
             "broker.session.timeout.ms": "3000",
             "broker.heartbeat.interval.ms": "500",
@@ -174,7 +183,7 @@ class Cluster:
     def wait(self, seconds: float) -> None:
         """Until every node that runs is a member of the cluster, as the cluster sees it."""
         running = {node.number for node in self.nodes.values() if node.child is not None}
-        until(lambda: running <= self.members(), seconds, f"Kafka nodes {sorted(running)}")
+        until(lambda: running <= self.members(), seconds, f"Kafka nodes {sorted(running)}", every=_ASK_EVERY)
 
     def members(self) -> set[int]:
         """The nodes that the cluster counts among itself."""

@@ -3,6 +3,7 @@
 A packet is known by its sensor and its number; the number is in the packet itself, as BTHome's count of 32 bits.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,8 +40,13 @@ class Packet(NamedTuple):
 
 Ledger = dict[Identity, Packet]
 
-encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 _decode = msgspec.json.Decoder(Packet).decode
+
+
+def lines(packets: Iterable[Packet]) -> bytes:
+    """As they stand in the file."""
+    return _encode_lines(packets)
 
 
 class LedgerFile:

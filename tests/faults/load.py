@@ -4,31 +4,32 @@
 acknowledged is published again after a reconnect, unless the plan asks for a real gateway's queue of five messages.
 """
 
+import heapq
 import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from random import Random
 from subprocess import Popen
-from typing import TextIO
+from zlib import crc32
 
 import msgspec
 
 from cli.child import spawn
-from shelly.publisher import Publisher
 from shelly.world.air import Heard
 from shelly.world.beacon import Beacon
 from shelly.world.gateway import gateway_name
-from shelly.world.message import Message
 from shelly.world.shapes import SCRIPTS
-from tests.faults.ledger import LedgerFile, Packet, encode
+from tests.faults.gateway import Gateway, Saying
+from tests.faults.ledger import LedgerFile, Packet, lines
 
 _ROOT = Path(__file__).parents[2]
 _BLOCK_SENSORS = 1 << 16
-_DRAIN_SECONDS = 300
+_CONNECT_SECONDS, _DRAIN_SECONDS = 30, 300
+_PULSE = 0.01  # seconds; as finely as a gateway tells the time
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,8 +66,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     def sensor(self, index: int) -> str:
         """The address of the block's sensor number `index`."""
-        text = f"7cc6{self.block * _BLOCK_SENSORS + index:08x}"
-        return ":".join(text[i : i + 2] for i in range(0, 12, 2))
+        return _address(self.block * _BLOCK_SENSORS + index)
 
     def packet(self, place: int, sent_at: int) -> Packet:
         """The block's packet at that place in the order of sending: a pure function of both."""
@@ -74,9 +74,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         battery, packet_id = 80, self.first_packet_id + number
         if self.new_battery_at is not None and number >= self.new_battery_at:
             battery, packet_id = 100, number - self.new_battery_at
-        dice = Random(f"{self.block}-{place}")
-        temperature, humidity = dice.randrange(-100, 400) / 10, dice.randrange(20, 90)
+        dice = crc32(b"%d-%d" % (self.block, place))
+        temperature, humidity = (dice % 500 - 100) / 10, (dice >> 16) % 70 + 20
         return Packet(self.sensor(index), number, packet_id % 256, sent_at, temperature, humidity, battery)
+
+
+@cache
+def _address(number: int) -> str:
+    text = f"7cc6{number:08x}"
+    return ":".join(text[i : i + 2] for i in range(0, 12, 2))
 
 
 class Load:
@@ -114,38 +120,36 @@ def publishing(plan: Plan) -> Iterator[Load]:
         load.kill()
 
 
-def messages(plan: Plan, start: int) -> Iterator[tuple[float, Message]]:
+def messages(plan: Plan, start: int) -> Iterator[tuple[float, Saying]]:
     """When to publish (unix seconds) and what, in that order; the traffic begins at `start`, unix milliseconds."""
-    every = plan.copies / plan.rate
-    waiting: list[tuple[float, Message]] = []
+    copies = [_heard(plan, start, copy) for copy in range(plan.copies)]
+    return heapq.merge(*copies, key=lambda each: each[0])
+
+
+def _heard(plan: Plan, start: int, copy: int) -> Iterator[tuple[float, Saying]]:
+    """What those gateways say that hear a packet as the `copy`th, from 0."""
+    every, later = plan.copies / plan.rate, copy * plan.copy_delay
     for place in range(plan.packets):
         due = start / 1000 + place * every
-        while waiting and waiting[0][0] <= due:
-            yield waiting.pop(0)
         sent_at = round(due * 100) * 10
         if plan.span:
             sent_at = start - round(plan.span * 100 * (1 - place / plan.packets)) * 10
-        packet = plan.packet(place, sent_at)
-        for copy in range(plan.copies):
-            at = due + copy * plan.copy_delay
-            message = _message(plan, place, copy, packet, sent_at + round(copy * plan.copy_delay * 100) * 10)
-            waiting.append((at, message))
-            if plan.again and place % plan.again == 0:
-                waiting.append((at, message))
-        waiting.sort(key=lambda each: each[0])
-    yield from waiting
+        saying = _saying(plan, place, copy, plan.packet(place, sent_at), sent_at + round(later * 100) * 10)
+        yield due + later, saying
+        if plan.again and place % plan.again == 0:
+            yield due + later, saying
 
 
-def _message(plan: Plan, place: int, copy: int, packet: Packet, at: int) -> Message:
+def _saying(plan: Plan, place: int, copy: int, packet: Packet, at: int) -> Saying:
     """The packet as one gateway says it at `at`, by the true clock."""
-    gateway = gateway_name(plan.block * 256 + (place + copy) % plan.gateways)
+    name = gateway_name(plan.block * 256 + (place + copy) % plan.gateways)
     told = at + (plan.clock_jump_ms if 2 * place >= plan.packets else 0)
-    values = {"battery": packet.battery, "humidity": packet.humidity, "temperature": packet.temperature}
-    beacon = Beacon(packet.sensor, packet.packet_id, packet.sent_at, values, service_data(packet), packet.number)
+    beacon = Beacon(packet.sensor, packet.packet_id, packet.sent_at, {}, service_data(packet), packet.number)
     age = at - packet.sent_at + copy * plan.copy_age_ms
-    written = SCRIPTS["bluflow"].write(gateway, told, place, (Heard(told - age, -60 - copy, beacon),))
+    written = SCRIPTS["bluflow"].write(name, told, place, (Heard(told - age, -60 - copy, beacon),))
     assert written is not None
-    return Message(at, gateway, *written, (Heard(packet.sent_at, -60 - copy, beacon),))
+    topic, payload = written
+    return Saying(name, topic.encode(), payload, packet)
 
 
 def service_data(packet: Packet) -> bytes:
@@ -159,43 +163,40 @@ def service_data(packet: Packet) -> bytes:
     )
 
 
-def _note(file: TextIO, message: Message) -> None:
-    [heard] = message.heard
-    beacon = heard.beacon
-    packet = Packet(
-        beacon.sensor,
-        beacon.number,
-        beacon.packet_id,
-        heard.at,
-        beacon.values["temperature"],
-        int(beacon.values["humidity"]),
-        int(beacon.values["battery"]),
-    )
-    file.write(encode(packet).decode() + "\n")
-
-
 def publish(plan: Plan) -> bool:
     """Publish all of it; whether everything was acknowledged in time."""
     names = [gateway_name(plan.block * 256 + index) for index in range(plan.gateways)]
-    with Path(plan.ledger).open("a", buffering=1) as file:
-        publisher = Publisher(plan.mqtt, names, lossless=plan.lossless, on_acked=lambda message: _note(file, message))
-        try:
-            publisher.wait_connected(30)
-            dues: dict[int, float] = {}
-            told: list[int] = []
-            signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+    gateways = {name: Gateway(plan.mqtt, name, lossless=plan.lossless) for name in names}
+    told: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+    with Path(plan.ledger).open("ab", buffering=0) as ledger:
 
-            def planned() -> Iterator[Message]:
-                for due, message in messages(plan, time.time_ns() // 1_000_000):
-                    if told:
-                        return
-                    dues[0] = due
-                    yield message
+        def pulse() -> None:
+            time.sleep(_PULSE)
+            acked = [saying.packet for gateway in gateways.values() for saying in gateway.exchange()]
+            if acked:
+                ledger.write(lines(acked))
 
-            publisher.play(planned(), due=lambda _: dues[0])
-            return publisher.drain(_DRAIN_SECONDS)
-        finally:
-            publisher.close()
+        def pulse_until(condition: Callable[[], bool], seconds: float) -> bool:
+            deadline = time.monotonic() + seconds
+            while not condition() and time.monotonic() < deadline:
+                pulse()
+            return condition()
+
+        if not pulse_until(lambda: all(gateway.connected for gateway in gateways.values()), _CONNECT_SECONDS):
+            return False
+        now = time.time()
+        for due, saying in messages(plan, time.time_ns() // 1_000_000):
+            while due > now and not told:
+                pulse()
+                now = time.time()
+            if told:
+                break
+            gateways[saying.name].say(saying)
+        drained = pulse_until(lambda: all(gateway.idle for gateway in gateways.values()), _DRAIN_SECONDS)
+        for gateway in gateways.values():
+            gateway.close()
+        return drained
 
 
 if __name__ == "__main__":

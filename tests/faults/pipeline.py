@@ -64,6 +64,8 @@ class Pipeline:
         self.open_history = open_history or (lambda: SqliteHistory(self.history_file))
         self.restarts: dict[str, int] = {}  # name -> how often it ended by itself
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        # one for all looks, since to make one takes longer than to ask; no connection outlives its question
+        self._http = httpx.Client(timeout=2, limits=httpx.Limits(max_keepalive_connections=0))
         for part in (self.data, folder / "logs", folder / "mosquitto"):
             part.mkdir(parents=True, exist_ok=True)
         self._env = {
@@ -167,7 +169,7 @@ class Pipeline:
         if name == "mosquitto":
             return self.running(name)
         try:
-            return httpx.get(f"http://127.0.0.1:{self.ports[name]}/health/ready", timeout=2).status_code == 200
+            return self._http.get(f"http://127.0.0.1:{self.ports[name]}/health/ready").status_code == 200
         except httpx.TransportError:
             return False
 
@@ -178,7 +180,7 @@ class Pipeline:
     def metric(self, name: str, metric: str) -> float:
         """The sum of a metric over its labels; 0 while the process is away."""
         try:
-            text = httpx.get(f"http://127.0.0.1:{self.ports[name]}/metrics", timeout=2).text
+            text = self._http.get(f"http://127.0.0.1:{self.ports[name]}/metrics").text
         except httpx.TransportError:
             return 0.0
         families = text_string_to_metric_families(text)
@@ -187,7 +189,7 @@ class Pipeline:
     def get(self, path: str) -> httpx.Response | None:
         """The API's answer; None while it is away."""
         try:
-            return httpx.get(f"http://127.0.0.1:{self.ports['api']}{path}", timeout=10)
+            return self._http.get(f"http://127.0.0.1:{self.ports['api']}{path}", timeout=10)
         except httpx.TransportError:
             return None
 

@@ -11,7 +11,7 @@ from tests.faults.trial import Trial
 DAY_MS = 86_400_000
 # fault -> the traffic, and by how many milliseconds the time of a reading may differ from the truth
 FAULTS: dict[str, tuple[dict[str, Any], int]] = {
-    "copies by three gateways, 118 s apart": ({"copies": 3, "copy_age_ms": 59_000, "copy_delay": 1.0}, 120_000),
+    "copies by three gateways, 118 s apart": ({"copies": 3, "copy_age_ms": 59_000, "copy_delay": 3.0}, 120_000),
     "gateway clock jumps a day ahead": ({"clock_jump_ms": DAY_MS}, 5_000),
     "gateway clock jumps a day back": ({"clock_jump_ms": -DAY_MS}, 5_000),
     "packet id comes round, new battery": ({"first_packet_id": 250, "new_battery_at": 12}, 1_000),

@@ -51,7 +51,7 @@ async def test_a_sensor_that_was_heard_unencrypted_needs_attention(page: Page, s
     await expect(page.locator("#headline")).to_have_text("1 of 2 sensors needs attention")
     await expect(page.locator("#attention .why")).to_have_text("heard unencrypted: refused")
     await expect(page.locator(card(page, address(0))).locator(".alarm")).to_have_text("heard unencrypted: refused")
-    await expect(page.locator("dialog .facts")).to_contain_text("12 unencrypted packets since")
+    await expect(page.locator("dialog .facts")).to_contain_text("heard unencrypted: refused: 12 packets since")
 
 
 async def test_gateways_say_how_they_are(page: Page, site: Site) -> None:

@@ -142,6 +142,8 @@ def test_something_else_than_rpc_over_http(person: Person, status: int, location
         (("--mqtt", "mqtt://b", "--user", "u", "--password-file", "empty.pem"), "empty.pem is empty"),
         (("--mqtt", "mqtt://b", "--native", "--close-rpc"), "--close-rpc does not go with --native"),
         (("--mqtt", "mqtt://b", "--native"), "name each with --sensor MAC"),
+        (("--mqtt", "mqtt://b", "--native", "--window", "100"), "--interval and --window are the script's"),
+        (("--mqtt", "mqtt://b", "--sensor", "7c:c6:b6:bd:4c:b5"), "--sensor goes with --native"),
         ((), "--mqtt"),
     ],
 )
@@ -156,9 +158,20 @@ def test_a_mistake_in_the_command(
     assert gateway.written() == []
 
 
-def test_an_address_that_is_none(person: Person) -> None:
-    done = person.raw("check", "http://a/b?c")
+@pytest.mark.parametrize("address", ["http://a/b?c", "127.0.0.1:99999", "127.0.0.1:0", "", " ", "[::1"])
+def test_an_address_that_is_none(person: Person, address: str) -> None:
+    done = person.raw("check", address)
     assert (done.code, "is no address" in one_line(done.err)) == (2, True)
+
+
+def test_a_password_in_the_address_is_not_said_again(person: Person) -> None:
+    done = person.raw("check", f"http://admin:{ADMIN}@127.0.0.1")
+    assert (done.code, "no user or password in the address" in one_line(done.err)) == (2, True)
+
+
+def test_a_gateway_on_which_nothing_listens_for_sensors(person: Person) -> None:
+    done = person.run("sensors", "--seconds", "0")
+    assert (done.code, "nothing there listens for sensors" in one_line(done.err)) == (2, True)
 
 
 def test_what_a_device_calls_itself_cannot_steer_the_terminal(person: Person, gateway: StandInGateway) -> None:

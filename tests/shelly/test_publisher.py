@@ -11,6 +11,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from cli.child import spawn
+from cli.commands import run_command
 from cli.embedded import mqtt_command, mqtt_config, wait_until_accepts
 from runtime.settings import host_port
 from shelly.playback import due_at, first_moment
@@ -135,6 +136,18 @@ def test_the_command_writes_the_truth_of_what_was_acknowledged_and_the_keys(tmp_
     assert sum(sent.encrypted for sent in told.sent.values()) == 4
     assert keys.stat().st_mode & 0o777 == 0o600
     assert len(keys.read_text().splitlines()) == 2
+
+
+def test_a_broker_that_takes_nothing_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], free_port: Callable[[], int]
+) -> None:
+    monkeypatch.setattr(Publisher, "wait_connected", lambda self, seconds: False)
+    monkeypatch.setattr(Publisher, "drain", lambda self, seconds: False)
+    monkeypatch.setattr("cli.simulate_played.setup_logging", lambda *_, **__: None)
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # Ctrl-C stays pytest's
+    address = f"127.0.0.1:{free_port()}"
+    assert run_command(["simulate", "--count", "1", "--speed", "max", "--mqtt", address]) == 2
+    assert f"bluflow: the MQTT broker at {address} took none of it" in capsys.readouterr().err
 
 
 def test_the_command_sends_the_same_bytes_from_the_same_start_whatever_the_speed(

@@ -37,6 +37,16 @@ def test_latest_and_windows_have_what_is_right() -> None:
     assert [(each.count, each.min, each.max, each.mean) for each in final] == [(2, 20.5, 20.5, 20.5)]
 
 
+def test_latest_tells_what_was_said_as_long_as_the_value_stands_also_after_a_restart() -> None:
+    tracker = Tracker(registry=offset(0, 0.5))
+    tracker.fold([heard(0, offset=0, values={"temperature": 20.0, "humidity": 40})])
+    tracker.recover()
+    tracker.fold([heard(MINUTE, offset=1, values={"humidity": 41})])
+    tracker.registry = Registry()
+    tracker.fold([heard(2 * MINUTE, offset=2, values={"temperature": 21.0})])
+    assert [each.measured for each in tracker.latest] == [{"temperature": 20.0}, {"temperature": 20.0}, {}]
+
+
 def test_windows_have_what_was_right_then_also_of_repeated_values_and_after_a_restart() -> None:
     tracker = Tracker(registry=offset(0, 0.5))
     for minute in range(4):

@@ -158,8 +158,8 @@ def test_a_redelivery_changes_nothing() -> None:
     assert len(times) == 5
 
 
-def test_latest_of_a_sensor_without_a_reading_is_a_bug() -> None:
-    with pytest.raises(ValueError, match="no reading"):
+def test_latest_of_a_sensor_that_said_nothing_is_a_bug() -> None:
+    with pytest.raises(ValueError, match="said nothing"):
         latest_of(SENSOR, SensorState())
 
 

@@ -1,13 +1,14 @@
-"""A sensor that has a bind key is heard unencrypted: nothing of it is believed, and that it came is told."""
+"""A sensor is heard and cannot be read, or must not be: nothing of it is believed; that it came is told, and why."""
 
 import json
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 
-from schemas.advertisement import Coordinate, Refusal
+from schemas.advertisement import Coordinate, Refusal, RefusalReason
 from schemas.codec import decode_advertisement, decode_latest
 from schemas.frame import Frame
 from schemas.reading import Latest, Refused
@@ -24,16 +25,16 @@ PLACES = Places("", {topic.name: topic.embedded_partitions for topic in TOPICS})
 PLAIN, SECRET = "44004e01642e3f45df00", "451aab52a6ba2941ce544bfbd366ce74a710"
 
 
-def refusal(at: int, offset: int) -> Refusal:
-    return Refusal(SENSOR, T0 + at, Coordinate(0, 0, offset, 0))
+def refusal(at: int, offset: int, reason: RefusalReason = "plaintext_refused") -> Refusal:
+    return Refusal(SENSOR, T0 + at, Coordinate(0, 0, offset, 0), reason)
 
 
 def shown(track: Tracker) -> list[Latest]:
     return [decode_latest(output.value or b"") for output in track.written if output.topic == LATEST.name]
 
 
-@pytest.mark.parametrize("packets", [(PLAIN, SECRET), (SECRET, PLAIN)])
-def test_a_frame_s_good_packet_is_read_on_whichever_side_of_the_refused_one_it_stands(packets: tuple[str, str]) -> None:
+def fold_frame(packets: Sequence[str], key: bytes | None) -> Tracker:
+    """A frame of our script with these packets of ENCRYPTED, through decode and track."""
     said = {"v": 1, "seq": 1, "d": [[ENCRYPTED, -66, 0, each] for each in packets]}
     event = {"component": "script:1", "id": 1, "event": "bluflow", "ts": T0 / 1000, "data": said}
     message = {"src": "gw", "dst": "x", "method": "NotifyEvent", "params": {"ts": T0 / 1000, "events": [event]}}
@@ -47,9 +48,15 @@ def test_a_frame_s_good_packet_is_read_on_whichever_side_of_the_refused_one_it_s
         headers=frame.headers(),
         timestamp=1,
     )
-    work = DecodeStage(PLACES, lambda: {ENCRYPTED: KEY}).fold([record], {}, 0)
+    work = DecodeStage(PLACES, lambda: {} if key is None else {ENCRYPTED: key}).fold([record], {}, 0)
     track = Tracker()
     track.fold([decode_advertisement(o.value or b"") for o in work.outputs if o.topic == ADVERTISEMENTS.name])
+    return track
+
+
+@pytest.mark.parametrize("packets", [(PLAIN, SECRET), (SECRET, PLAIN)])
+def test_a_frame_s_good_packet_is_read_on_whichever_side_of_the_refused_one_it_stands(packets: tuple[str, str]) -> None:
+    track = fold_frame(packets, KEY)
     assert [reading.counter for reading in track.readings] == [1725168459]
     assert track.states[ENCRYPTED.encode()].refused == Refused(T0 + 40, 1)
 
@@ -66,12 +73,48 @@ def test_it_is_told_with_the_sensor_s_newest_and_is_no_sign_of_life() -> None:
     assert len(track.readings) == 1
 
 
-def test_of_a_sensor_without_a_reading_nothing_can_be_shown_yet() -> None:
+@pytest.mark.parametrize(
+    ("packet", "key", "reason"),
+    [(PLAIN, KEY, "plaintext_refused"), (SECRET, None, "bindkey_missing"), (SECRET, bytes(16), "mic_mismatch")],
+)
+def test_a_sensor_of_which_nothing_was_ever_read_is_told_with_why(
+    packet: str, key: bytes | None, reason: RefusalReason
+) -> None:
+    [latest] = shown(fold_frame([packet], key))
+    assert (latest.sensor, latest.refused) == (ENCRYPTED, Refused(T0 + 40, 1, reason))
+    assert (latest.last_seen, latest.measured_at, latest.gateway, latest.values, latest.readings) == (
+        *(None, None, None),
+        *({}, 0),
+    )
+
+
+@pytest.mark.parametrize("packet", ["ff00", "45", ""])
+def test_bytes_that_are_no_packet_make_no_sensor(packet: str) -> None:
+    assert shown(fold_frame([packet], KEY)) == []
+
+
+def test_a_sensor_that_gets_its_key_is_refused_no_more() -> None:
     track = Tracker()
-    track.fold([refusal(0, 0)])
-    assert shown(track) == []
-    track.fold([heard(MINUTE, offset=1, counter=7)])
-    assert [each.refused for each in shown(track)] == [Refused(T0, 1)]
+    track.fold([refusal(0, 0, "bindkey_missing"), refusal(MINUTE, 1, "mic_mismatch")])
+    assert shown(track)[-1].refused == Refused(T0 + MINUTE, 1, "mic_mismatch")
+    track.fold([heard(2 * MINUTE, offset=2, counter=7)])
+    assert shown(track)[-1].refused is None
+
+
+def test_a_downgrade_is_not_hidden_by_forged_packets() -> None:
+    track = Tracker()
+    track.fold([refusal(0, 0), refusal(MINUTE, 1, "mic_mismatch"), heard(2 * MINUTE, offset=2, counter=7)])
+    assert shown(track)[-1].refused == Refused(T0, 1)
+
+
+def test_each_reason_is_one_line_of_the_log_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    track = Tracker()
+    for minute in range(3):
+        track.fold([refusal(minute * MINUTE, minute, "bindkey_missing")])
+    track.fold([refusal(3 * MINUTE, 3, "mic_mismatch")])
+    said = [record.getMessage() for record in caplog.records]
+    assert [line.startswith(SENSOR) for line in said] == [True, True]
+    assert "set-key" in said[0]
 
 
 def test_it_lives_through_a_kill() -> None:
@@ -97,7 +140,7 @@ def test_however_many_come_it_stays_small() -> None:
     for offset in range(3):
         refuse(state, refusal(0, offset))
     assert state.refused == Refused(T0, 1_000_000)
-    assert len(msgspec.msgpack.encode(state.refused)) <= 16
+    assert len(msgspec.msgpack.encode(state.refused)) <= 34
     assert load(dump(state)) == state
 
 

@@ -7,7 +7,8 @@ from shelly.world.air import Heard
 from shelly.world.beacon import OBJECT_IDS, Beacon
 from shelly.world.shapes.shape import Shape, Written, as_json, notify_event
 
-_UNKNOWN = ("battery_low", "light", "light_level")  # to their tables: a display model loses its climate
+# to their tables: a display model loses its climate
+_UNKNOWN = ("battery_low", "light", "light_level", "device_type_id", "firmware_version")
 _OLD_NAMES = {"battery": "Battery"}
 
 

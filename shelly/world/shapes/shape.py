@@ -1,12 +1,15 @@
 """What tells one script from another, and the JSON around what it says."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from shelly.world.air import Heard
 from shelly.world.beacon import Beacon
+
+_encode = msgspec.json.Encoder().encode
 
 Written = tuple[str, bytes]  # topic, payload
 
@@ -59,4 +62,4 @@ def heartbeat(gateway: str, at: int, *, up: int, heard: int, sent: int, dropped:
 
 def as_json(value: object) -> bytes:
     """As a device writes it."""
-    return json.dumps(value, separators=(",", ":")).encode()
+    return _encode(value)

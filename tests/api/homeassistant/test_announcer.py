@@ -7,8 +7,8 @@ from api.homeassistant.announcer import AGAIN_MS, Announcer
 from api.live import Live
 from runtime.mqtt_connection import Message
 from schemas.gateway import Clock
-from schemas.reading import Latest
-from schemas.registry import Entry, Placement, Registry
+from schemas.reading import Latest, Refused
+from schemas.registry import Entry, Offset, Placement, Registry
 from tests.api.fakes import MINUTE, NOW, OTHER, SENSOR, latest
 from tests.api.homeassistant.documented import read
 
@@ -51,6 +51,19 @@ def test_a_sensor_is_told_with_its_availability_and_state_and_only_the_state_goe
     assert availability == Message(AVAILABILITY, b"online", retain=True)
     assert (state.topic, state.retain, values(state)) == (STATE, False, 22.3)
     assert house.said() == []
+
+
+def test_of_a_sensor_that_was_never_read_nothing_is_said() -> None:
+    house = House()
+    house.hear(Latest(SENSOR, 1, None, None, None, None, {}, 0, refused=Refused(NOW, 1)))
+    assert house.said() == []
+
+
+def test_a_value_is_told_with_the_offset_of_now() -> None:
+    house = House()
+    house.registry = Registry([Entry(SENSOR, offsets={"temperature": (Offset(0, -0.3),)})])
+    house.hear(latest())
+    assert values(house.said()[-1]) == 22.0
 
 
 def test_its_state_is_said_again_when_home_assistant_has_had_time_to_listen() -> None:

@@ -39,6 +39,15 @@ def test_every_model_decodes_to_what_it_meant(model: str, encrypted: bool) -> No
         assert (found.stopped, found.encrypted, found.counter) == (None, encrypted, beacon.counter)
 
 
+def test_a_zb_model_says_what_it_is() -> None:
+    sensor = make_sensor(1, 7, START, encrypted=True, model="SBHT-203C")
+    before, beacon = sensor.speak(START, CLIMATE), sensor.identify(START + 1000)
+    found = decode(beacon.service_data, mac=sensor.mac, key=sensor.key)
+    assert found.values == {"packet_id": beacon.packet_id, **beacon.values}
+    assert (found.values["device_type_id"], found.values["firmware_version"]) == (17, ["1.1.9.0", "1.1.9"])
+    assert ((beacon.packet_id - before.packet_id) % 256, beacon.number - before.number) == (1, 1)
+
+
 def test_a_display_model_has_sixteen_bytes_and_the_others_ten() -> None:
     lengths = {name: len(make_sensor(1, 0, START, model=name).speak(START, CLIMATE).service_data) for name in MODELS}
     assert lengths == {"SBHT-003C": 10, "SBHT-103C": 16, "SBHT-203C": 10}

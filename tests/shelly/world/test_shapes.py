@@ -2,6 +2,7 @@
 
 import pytest
 
+from cli.truth_compared import compare
 from schemas.frame import Frame
 from shelly.world.gateway import SHAPES
 from shelly.world.models import MODELS
@@ -11,6 +12,7 @@ from shelly.world.world import World
 from streams.formats import decode_frame
 from tests.shelly.world.pipeline import START, decoded, keys_of
 
+HOUR = 3600
 RAW = ("bluflow", "scan-result", "scan-result-1", "iobroker", "m-schaeffler")
 SENSORS = (*(SensorPlan(model) for model in MODELS), SensorPlan(encrypted=True))
 PRESSED = Event("button", 100_000, 0)
@@ -32,6 +34,22 @@ def test_a_message_holds_what_its_gateway_heard(shape: str) -> None:
             assert abs(each.measured_at - one.at) <= 1000
         found += len(got)
     assert found >= 15
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_packet_in_which_a_zb_model_says_what_it_is_is_read_as_far_as_the_gateway_tells(shape: str) -> None:
+    truth, pipeline = decoded(Scenario((GatewayPlan(shape),), (SensorPlan("SBHT-203C"),), duration=2 * HOUR))
+    asked = {each.packet: each for each in truth.sent.values() if "device_type_id" in each.values}
+    assert len(asked) == 2
+    published = [asked[packet] for packet in truth.published.keys() & asked.keys()]
+    told = [reading for reading in pipeline.readings if "device_type_id" in reading.values]
+    assert (not published) == shape.startswith("native")
+    if shape in (*RAW, "oh-blu"):
+        assert {each.packet_id for each in told} == {each.packet_id for each in published}
+    else:
+        assert told == []
+    [verdict] = compare(truth, pipeline.held)
+    assert verdict.is_right
 
 
 @pytest.mark.parametrize("shape", SHAPES)
