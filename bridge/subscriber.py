@@ -18,9 +18,11 @@ from bridge.settings import BridgeSettings
 
 log = logging.getLogger("bluflow.bridge.mqtt")
 
-# A delivery that took longer means that the broker has kept frames back, for lack of our acks.
-STALLED = 10.0
-_MARKER_AGAIN = 10.0  # seconds; the broker may have dropped a marker from a full queue
+# seconds; a frame that waited no longer is live: so good a clock is not corrected (streams/gateways/skew.py), and a
+# falling delay that is longer looks to it like one that is wrong
+LATE = 4.0
+MARK_EVERY = 5.0  # seconds from one marker to the next
+_LOST = 10.0  # seconds; the broker may have dropped a marker from a full queue
 _STEADY = 30.0  # seconds that a connection must last before the next failure starts a new backoff
 
 # Called with the message, whether it had waited in the broker, and how to ack it.
@@ -30,8 +32,8 @@ Arrived = Callable[[MQTTMessage, bool, Callable[[], None]], None]
 class Subscriber:
     """Hands every message to `arrived`, with whether it had waited in the MQTT broker and how to ack it.
 
-    The bridge sends itself a nonce: what arrives before it comes back may have waited. `caught_up` is set while
-    nothing waits: subscribed, and every marker came back.
+    The bridge sends itself a nonce at each connect and every few seconds: as long as that takes, frames take too, for
+    lack of our acks or of speed. `caught_up` is set while nothing waits: subscribed, and the newest marker is not late.
     """
 
     def __init__(self, settings: BridgeSettings, in_flight: InFlight, arrived: Arrived) -> None:
@@ -41,7 +43,7 @@ class Subscriber:
         self._markers = marker_topics(settings.client_id, settings.subscriptions)
         self._awaited: set[str] = set()
         self._nonce = b""
-        self._marker_sent = 0.0
+        self._marked = 0.0  # when the newest marker went out
         self._session: Session | None = None
         self._leaving = False
         self._backoff = Backoff(first=0.5)
@@ -87,22 +89,21 @@ class Subscriber:
         """One session until it is lost, which raises MqttLost."""
         session = Session(self._settings, self._message)
         try:
-            self._mark()
+            self._awaited.clear()  # an older one says nothing of this connection
             session_present = await session.connect()
             self._session = session
             if not session_present:
-                self._awaited.clear()
                 self.caught_up.set()  # a new session has no queue
             await session.subscribe(self._filters())
-            self._send_marker()
+            self._mark(session)
             self._trouble = None
             CONNECTS.inc()
             CONNECTED.set(1)
             log.info("subscribed at %s, session %s", self._settings.mqtt, "kept" if session_present else "new")
             while not session.lost.done():
                 session.keep_alive()
-                if not self.caught_up.is_set() and time.monotonic() - self._marker_sent > _MARKER_AGAIN:
-                    self._send_marker()
+                if self._may_mark():
+                    self._mark(session)
                 await asyncio.wait({session.lost}, timeout=1.0)
             raise MqttLost(session.lost.result())
         finally:
@@ -116,25 +117,35 @@ class Subscriber:
         wanted = Filters(self._settings.subscriptions)
         return [*self._settings.subscriptions, *(topic for topic in self._markers if not wanted.match(topic))]
 
-    def _mark(self) -> None:
-        """From here on frames may have waited, until a new nonce comes back; an older one says nothing any more."""
-        self._nonce = secrets.token_hex(8).encode()
-        self._awaited = set(self._markers)
-        self.caught_up.clear()
+    def _may_mark(self) -> bool:
+        """Whether another one is due. While we do not read, one waits in the broker's queue, which is for frames."""
+        away = time.monotonic() - self._marked
+        if self._awaited:
+            return away >= _LOST and not self._in_flight.full
+        return away >= MARK_EVERY
 
-    def _send_marker(self) -> None:
-        if self._session is not None:
-            self._marker_sent = time.monotonic()
-            for topic in self._awaited:
-                self._session.publish(topic, self._nonce)
+    def _mark(self, session: Session) -> None:
+        """Send a new nonce; one that is not back yet was late, and says nothing any more."""
+        if self._awaited:
+            self.caught_up.clear()
+        self._nonce, self._awaited, self._marked = secrets.token_hex(8).encode(), set(self._markers), time.monotonic()
+        for topic in self._markers:
+            session.publish(topic, self._nonce)
+
+    def _late(self) -> bool:
+        """Whether the newest marker has been away for too long."""
+        return bool(self._awaited) and time.monotonic() - self._marked > LATE
 
     def _message(self, session: Session, message: MQTTMessage) -> None:
-        if message.payload == self._nonce:
+        late = self._late()
+        if late:
+            self.caught_up.clear()
+        if message.payload == self._nonce and self._awaited:
             self._awaited.discard(message.topic)
-            if not self._awaited:
+            if not self._awaited and not late:
                 self.caught_up.set()
         queued = not self.caught_up.is_set() and not message.retain
-        ack = partial(self._ack, session, message.mid, time.monotonic()) if message.qos else _nothing
+        ack = partial(session.ack, message.mid) if message.qos else _nothing
         self._arrived(message, queued, ack)
         if self._in_flight.full:
             PAUSES.inc()
@@ -143,13 +154,6 @@ class Subscriber:
     def _resume(self) -> None:
         if self._session is not None and not self._leaving:
             self._session.resume()
-
-    def _ack(self, session: Session, mid: int, arrived: float) -> None:
-        now = time.monotonic()
-        if now - arrived > STALLED and session is self._session and now - self._marker_sent > 1.0:
-            self._mark()
-            self._send_marker()
-        session.ack(mid)
 
 
 def _nothing() -> None:

@@ -24,7 +24,8 @@ class Listener:
     def __init__(self, settings: BridgeSettings) -> None:
         self.frames: list[tuple[bytes, bool]] = []
         self.acks: list[Callable[[], None]] = []
-        self.subscriber = Subscriber(settings, InFlight(1000, 1 << 20), self._arrived)
+        self.in_flight = InFlight(1000, 1 << 20)
+        self.subscriber = Subscriber(settings, self.in_flight, self._arrived)
 
     def _arrived(self, message: MQTTMessage, queued: bool, ack: Callable[[], None]) -> None:
         if is_own(message.topic):
@@ -93,36 +94,64 @@ async def test_every_filter_has_a_marker_and_all_must_come_back(
     assert listener.frames == [(b"waited", True), (b"live", False)]
 
 
-async def test_after_a_stall_frames_are_queued_again(
+async def test_frames_are_queued_again_while_the_broker_is_slow_to_hand_them_over(
     kept_session: ScriptedBroker, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While Kafka took nothing we acked nothing, so the broker held frames back: on the same connection."""
-    monkeypatch.setattr(bridge.subscriber, "STALLED", 1.5)
+    """For lack of our acks or of speed; and as long as a marker that comes back took too long."""
+    monkeypatch.setattr(bridge.subscriber, "LATE", 0.5)
+    monkeypatch.setattr(bridge.subscriber, "MARK_EVERY", 0.1)
     mqtt = await marked(kept_session)
     mqtt.echo(mqtt.markers()[0], 1)
     mqtt.publish(TOPIC, b"live", 2)
-    await until(lambda: listener.acks)
-    arrived = time.monotonic()
-    await until(lambda: time.monotonic() > arrived + 1.6)
-    listener.acks[0]()
-    assert not listener.subscriber.caught_up.is_set()
     await until(lambda: len(mqtt.markers()) == 2)
-    await until(lambda: mqtt.puback == [1, 2])
+    sent = time.monotonic()
+    await until(lambda: time.monotonic() > sent + 0.6)
     mqtt.publish(TOPIC, b"waited", 3)
     mqtt.echo(mqtt.markers()[1], 4)
-    await asyncio.wait_for(listener.subscriber.caught_up.wait(), 5)
-    mqtt.publish(TOPIC, b"live again", 5)
+    mqtt.publish(TOPIC, b"waited less", 5)
     await until(lambda: len(listener.frames) == 3)
-    assert listener.frames == [(b"live", False), (b"waited", True), (b"live again", False)]
+    assert not listener.subscriber.caught_up.is_set()
+    monkeypatch.setattr(bridge.subscriber, "LATE", 60)
+    await until(lambda: len(mqtt.markers()) == 3)
+    mqtt.echo(mqtt.markers()[2], 6)
+    mqtt.publish(TOPIC, b"live again", 7)
+    await until(lambda: len(listener.frames) == 4)
+    assert listener.frames == [(b"live", False), (b"waited", True), (b"waited less", True), (b"live again", False)]
 
 
-async def test_a_marker_that_got_lost_is_sent_again(
+async def test_while_nothing_is_read_one_marker_waits(
     kept_session: ScriptedBroker, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bridge.subscriber, "_MARKER_AGAIN", 0.1)
+    """The broker's queue is for frames; what was read behind the marker had waited."""
+    monkeypatch.setattr(bridge.subscriber, "LATE", 1.0)
+    monkeypatch.setattr(bridge.subscriber, "MARK_EVERY", 0.1)
+    monkeypatch.setattr(bridge.subscriber, "_LOST", 0.1)
+    mqtt = await marked(kept_session)
+    mqtt.echo(mqtt.markers()[-1], 1)
+    await until(listener.subscriber.caught_up.is_set)
+    listener.in_flight.room.clear()
+    mqtt.publish(TOPIC, b"fills it", 2)
+    await until(lambda: listener.frames)
+    full, before = time.monotonic(), len(mqtt.markers())
+    await until(lambda: time.monotonic() > full + 3.5)
+    assert len(mqtt.markers()) <= before + 1
+    mqtt.publish(TOPIC, b"waited", 3)
+    listener.in_flight.room.set()
+    assert listener.in_flight.on_room is not None
+    listener.in_flight.on_room()
+    await until(lambda: len(listener.frames) == 2)
+    assert listener.frames == [(b"fills it", False), (b"waited", True)]
+
+
+async def test_a_marker_that_got_lost_is_replaced(
+    kept_session: ScriptedBroker, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge.subscriber, "_LOST", 0.1)
     mqtt = await marked(kept_session)
     await until(lambda: len(mqtt.markers()) == 2)
-    assert mqtt.markers()[0] == mqtt.markers()[1]
+    monkeypatch.setattr(bridge.subscriber, "_LOST", 60)
+    mqtt.echo(mqtt.markers()[-1], 1)
+    await until(listener.subscriber.caught_up.is_set)
 
 
 @pytest.mark.parametrize(
