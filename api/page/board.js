@@ -72,7 +72,7 @@ function section(heading) {
     "section",
     { className: "place", attributes: { "aria-labelledby": id } },
     element("h2", {}, element("span", { id, textContent: heading }), number),
-    heading === "Unclaimed" ? element("p", { className: "hint", textContent: "Heard, but in no entry of sensors.yaml: give them a name and a location there." }) : null,
+    heading === "Unclaimed" ? element("p", { className: "hint", textContent: "Heard, but nobody has entered them: bluflow sensors name and locate do, or sensors.yaml." }) : null,
     list,
   );
   return { node, list, number };
