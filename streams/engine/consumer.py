@@ -253,10 +253,7 @@ class BatchConsumer(driver.Consumer):
             alignment = self._alignments.get(tp.topic)
             count = alignment.take(tp, fresh, self._positions(tp.topic), self._ends) if alignment else len(fresh)
             for message in self._messages(tp, fresh[:count], follows, generation):
-                if source:  # no race with the flow's end, at four tasks a batch: the stage knows what is stale
-                    await self.callback(message)
-                else:
-                    await self.wait_first(self.callback(message), self.suspend_flow.wait())
+                await self.wait_first(self.callback(message), self.suspend_flow.wait())
                 if not self.flow_active or generation != self.app.consumer_generation_id:
                     return  # a rebalance began: all positions are sought anew
             if count < len(fresh):
