@@ -69,12 +69,13 @@ def pipeline(_one_broker: Pipeline) -> Pipeline:
 
 
 @pytest.fixture
-def trial(block: int, tmp_path: Path, judge: Judge) -> Iterator[Callable[..., Trial]]:
-    """`trial(subject, fault, **plan)`: traffic of this test's block, and its judge."""
+def trial(seed: int, tmp_path: Path, judge: Judge) -> Iterator[Callable[..., Trial]]:
+    """`trial(subject, fault, **plan)`: traffic of a block of its own, and its judge."""
     begun: list[Trial] = []
 
     def begin(subject: Subject, fault: str, **plan: float) -> Trial:
-        made = Trial(subject, fault, block, tmp_path / "ledger", judge, {"rate": RATE, **plan})
+        block = next(_blocks)
+        made = Trial(subject, fault, block, tmp_path / f"ledger-{block}", judge, {"rate": RATE, **plan})
         begun.append(made)
         made.begin()
         return made

@@ -86,5 +86,5 @@ def test_an_unclean_leader_election(three: Cluster, tmp_path: Path, trial: Begin
         assert pipeline.metric("worker-0", "bluflow_streams_lost_tails_total") > 0, "the worker has noticed"
         # what node 1 alone had taken; a second more, since it was alone somewhat earlier than we saw
         lost = round((hurt_at - alone_at + 1) * under.plan.rate)
-        under.conclude(seconds=10, excused=lost)
+        under.conclude(seconds=6, excused=lost)
         judge.windows(pipeline, seconds=45, excused=12 * lost)

@@ -11,7 +11,7 @@ from tests.faults.trial import Trial
 
 Begin = Callable[..., Trial]
 CUT_SECONDS = 60
-SLOW_SECONDS = 15
+SLOW_SECONDS = 10
 FULL_SECONDS = 5
 
 
@@ -92,5 +92,5 @@ def test_mqtt_broker_and_bridge_killed_together(pipeline: Pipeline, trial: Begin
     pipeline.start("bridge")
     under.recovered(hurt_at)
     # what mosquitto alone held had been acknowledged and not yet written: it writes its sessions once a second
-    verdict = under.conclude(seconds=10, excused=round(2 * under.plan.rate))
+    verdict = under.conclude(seconds=6, excused=round(2 * under.plan.rate))
     assert not verdict.duplicated, verdict

@@ -55,13 +55,15 @@ def standing(pipeline: Pipeline, folder: Path, block: int) -> Iterator[tuple[Pip
 
 
 def hurt(own: Pipeline, influx: Influx, shim: Shim, plan: Plan, fault: str) -> Ledger:
-    """Traffic with the fault in its middle; gives what was acknowledged."""
+    """Traffic with the fault in its middle, a bad point's throughout; gives what was acknowledged."""
+    if fault == BAD_POINT:
+        shim.order(f"400 {plan.sensor(0)}")
     with publishing(plan) as load:
         own.until(lambda: len(load.ledger.packets()) > RATE, 60, "traffic")
         if fault == KILLED:
             influx.kill()
-        else:
-            shim.order(f"400 {plan.sensor(0)}" if fault == BAD_POINT else fault)
+        elif fault != BAD_POINT:
+            shim.order(fault)
         if fault not in (BAD_POINT, "slow"):
             own.until(lambda: not own.ready("sinks"), 30, "the sinks say that they cannot write")
         mended_at = time.time() + HURT_SECONDS
@@ -80,7 +82,7 @@ def test_influxdb_in_trouble(pipeline: Pipeline, block: int, tmp_path: Path, jud
         ledgers: dict[str, Ledger] = {}
         for number, fault in enumerate((*ORDERS, KILLED, BAD_POINT)):
             ledger = str(tmp_path / f"ledger-{number}")
-            plan = Plan(mqtt=own.mqtt, ledger=ledger, block=block * 8 + number, sensors=SENSORS, rate=RATE, seconds=6)
+            plan = Plan(mqtt=own.mqtt, ledger=ledger, block=block * 8 + number, sensors=SENSORS, rate=RATE, seconds=5)
             ledgers[fault] = hurt(own, influx, shim, plan, fault)
         refused = plan.sensor(0)
         bad = [identity for identity in ledgers[BAD_POINT] if identity[0] == refused]

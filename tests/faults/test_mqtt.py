@@ -22,7 +22,7 @@ HOURS = 3 * 3600  # seconds
 
 @pytest.mark.timeout(600)
 def test_what_the_mqtt_broker_delivers_again(pipeline: Pipeline, trial: Begin) -> None:
-    under = trial(pipeline, "messages sent twice, bridge killed", seconds=20, again=5)
+    under = trial(pipeline, "messages sent twice, bridge killed", seconds=12, again=5)
     hurt_at = time.time()
     pipeline.kill("bridge")
     pipeline.start("bridge")
@@ -32,7 +32,7 @@ def test_what_the_mqtt_broker_delivers_again(pipeline: Pipeline, trial: Begin) -
 
 @pytest.mark.timeout(600)
 def test_the_five_messages_that_a_gateway_keeps(pipeline: Pipeline, trial: Begin) -> None:
-    under = trial(pipeline, "MQTT broker away, gateways keep five", seconds=25, lossless=False)
+    under = trial(pipeline, "MQTT broker away, gateways keep five", seconds=18, lossless=False)
     hurt_at = time.time()
     pipeline.term("mosquitto")
     gone_until = time.time() + 5

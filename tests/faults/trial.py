@@ -66,8 +66,13 @@ class Trial:
         print(f"{self.fault}: recovered after {took:.1f} s")
         return took
 
-    def conclude(self, *, seconds: float = 120, tolerance_ms: int = 1000, excused: int = 0) -> Verdict:
-        """End the traffic and judge all of it that was acknowledged, as `Judge.readings` does."""
+    def conclude(
+        self, *, seconds: float = 120, tolerance_ms: int = 1000, excused: int = 0, rate: float | None = None
+    ) -> Verdict:
+        """End the traffic and judge all of it that was acknowledged, as `Judge.readings` does.
+
+        `rate`: frames/s that the pipeline was under, when there was other traffic besides.
+        """
         if not self._as_planned:
             self.load.end()
         self.subject.until(lambda: self.load.done, 180, f"the traffic of {self.fault} was acknowledged")
@@ -75,7 +80,7 @@ class Trial:
             self.fault,
             self.evidence,
             self.load.ledger.packets(),
-            rate=self.plan.rate,
+            rate=rate or self.plan.rate,
             recovery=tuple(self.recovery),
             seconds=seconds,
             tolerance_ms=tolerance_ms,
