@@ -1,16 +1,21 @@
 """Who may ask what: the key of a request against the scope that its path needs."""
 
 import logging
-from typing import Literal
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Literal
 
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
+from api.key_file import ApiKeyFile
 from api.keys import ApiKey, Scope, find
 from api.problems import problem
 from api.routes import V1
 from api.services import Services
+from api.times import Clock
 
 log = logging.getLogger(__name__)
 
@@ -71,14 +76,29 @@ class Access:
             services: Services = scope["app"].state.services
             wanted = needed(scope["method"], scope["path"])
             if services.keys is not None and wanted is not None:
-                if trouble := services.keys.refresh():
-                    log.error("%s; the keys stay as they were", trouble)
-                refused = judge(services.keys.keys, secret_of(Request(scope)), wanted, services.now())
-                if refused:
+                ask = partial(_refused, services.keys, secret_of(Request(scope)), wanted, services.now)
+                scope.setdefault("state", {})["refused"] = ask
+                if refused := ask():
                     services.metrics.refused.labels(refused).inc()
                     await _refusal(refused, wanted, scope["path"])(scope, receive, send)
                     return
         await self._app(scope, receive, send)
+
+
+def _refused(keys: ApiKeyFile, secret: str | None, wanted: Scope, now: Clock) -> Refused | None:
+    """As `judge`, by the file as it is now."""
+    if trouble := keys.refresh():
+        log.error("%s; the keys stay as they were", trouble)
+    return judge(keys.keys, secret, wanted, now())
+
+
+async def _allowed(request: Request) -> Callable[[], bool]:
+    ask: Callable[[], Refused | None] = getattr(request.state, "refused", lambda: None)
+    return lambda: ask() is None
+
+
+# whether the key that was let in still would be, for an answer that has no end
+StillAllowed = Annotated[Callable[[], bool], Depends(_allowed)]
 
 
 def _refusal(refused: Refused, wanted: Scope, path: str) -> ASGIApp:
