@@ -1,23 +1,20 @@
 """Who may ask what: the key of a request against the scope that its path needs."""
 
 import logging
-from typing import Literal
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
-from api.keys import ApiKey, Scope, find
 from api.problems import problem
 from api.routes import V1
 from api.services import Services
+from runtime.api_keys import Scope, bearer, judge, refusal
 
 log = logging.getLogger(__name__)
 
 COOKIE = "bluflow_key"  # an event stream of the browser cannot send a header, a cookie goes along by itself
 SESSION = "/session"
-
-Refused = Literal["missing", "malformed", "unknown", "expired", "scope"]
 
 _READS = ("GET", "HEAD", "OPTIONS")
 # what says nothing of the house: the page's program, the description, whether the process is well
@@ -42,22 +39,9 @@ def secret_of(request: Request) -> str | None:
     A cookie only reads, so no other site can make it write.
     """
     header = request.headers.get("authorization")
-    if header is None:
-        return request.cookies.get(COOKIE) if request.method in _READS else None
-    scheme, _, secret = header.partition(" ")
-    return secret.strip() if scheme.lower() == "bearer" else ""
-
-
-def judge(keys: tuple[ApiKey, ...], secret: str | None, scope: Scope, now: int) -> Refused | None:
-    """Why the secret is refused; None if it may."""
-    if not secret:
-        return "missing" if secret is None else "malformed"
-    key = find(keys, secret)
-    if key is None:
-        return "unknown"
-    if key.expired(now):
-        return "expired"
-    return None if key.allows(scope) else "scope"
+    if header is None and request.method in _READS:
+        return request.cookies.get(COOKIE)
+    return bearer(header)
 
 
 class Access:
@@ -76,14 +60,7 @@ class Access:
                 refused = judge(services.keys.keys, secret_of(Request(scope)), wanted, services.now())
                 if refused:
                     services.metrics.refused.labels(refused).inc()
-                    await _refusal(refused, wanted, scope["path"])(scope, receive, send)
+                    status, detail, headers = refusal(refused, wanted)
+                    await problem(status, detail, scope["path"], headers=headers)(scope, receive, send)
                     return
         await self._app(scope, receive, send)
-
-
-def _refusal(refused: Refused, wanted: Scope, path: str) -> ASGIApp:
-    if refused == "scope":
-        challenge = f'Bearer realm="bluflow", error="insufficient_scope", scope="{wanted}"'
-        return problem(403, f"this needs a key of scope {wanted}", path, headers={"WWW-Authenticate": challenge})
-    detail = "this needs a valid API key: Authorization: Bearer <key>; `bluflow keys create` makes one"
-    return problem(401, detail, path, headers={"WWW-Authenticate": 'Bearer realm="bluflow"'})

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
-from api.keys import ApiKey, Scope, create, read_keys, revoke
 from api.times import system_clock
 from cli.certificates import Pair, authority, ends, server, today
 from cli.mosquitto_users import is_user, password_line, users_in
 from cli.page_logins import web_configuration
 from cli.unusable import Unusable
+from runtime.api_keys import ApiKey, Scope, create, read_keys, revoke
 from streams.keys import HEADER
 
 # Users at mosquitto that are no gateways; mosquitto/acl says what each may.
