@@ -1,7 +1,10 @@
 """Who may ask what: the key of a request against the scope that its path needs."""
 
-import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated
 
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
@@ -9,12 +12,12 @@ from starlette.types import Scope as Connection
 from api.problems import problem
 from api.routes import V1
 from api.services import Services
-from runtime.api_keys import Scope, bearer, judge, refusal
-
-log = logging.getLogger(__name__)
+from runtime.api_keys import Refused, Scope, bearer, refusal
 
 COOKIE = "bluflow_key"  # an event stream of the browser cannot send a header, a cookie goes along by itself
 SESSION = "/session"
+
+Ask = Callable[[], Refused | None]
 
 _READS = ("GET", "HEAD", "OPTIONS")
 # what says nothing of the house: the page's program, the description, whether the process is well
@@ -55,12 +58,21 @@ class Access:
             services: Services = scope["app"].state.services
             wanted = needed(scope["method"], scope["path"])
             if services.keys is not None and wanted is not None:
-                if trouble := services.keys.refresh():
-                    log.error("%s; the keys stay as they were", trouble)
-                refused = judge(services.keys.keys, secret_of(Request(scope)), wanted, services.now())
-                if refused:
+                secret = secret_of(Request(scope))
+                ask: Ask = partial(services.keys.refused, secret, wanted, services.now)
+                scope.setdefault("state", {})["refused"] = ask
+                if refused := ask():
                     services.metrics.refused.labels(refused).inc()
                     status, detail, headers = refusal(refused, wanted)
                     await problem(status, detail, scope["path"], headers=headers)(scope, receive, send)
                     return
         await self._app(scope, receive, send)
+
+
+async def _allowed(request: Request) -> Callable[[], bool]:
+    ask: Ask = getattr(request.state, "refused", lambda: None)
+    return lambda: ask() is None
+
+
+# whether the key that was let in still would be, for an answer that has no end
+StillAllowed = Annotated[Callable[[], bool], Depends(_allowed)]

@@ -37,8 +37,9 @@ async def events(
     *,
     heartbeat: float = HEARTBEAT_SECONDS,
     patience: float = CATCH_UP_SECONDS,
+    allowed: Callable[[], bool] = lambda: True,
 ) -> AsyncGenerator[ServerSentEvent]:
-    """For ever, until the stream is closed. `last_id` is what the client sent as Last-Event-ID.
+    """For ever, until the stream is closed or no more `allowed`. `last_id` is what the client sent as Last-Event-ID.
 
     Without one it begins with everything. One that cannot be resumed is told so first by the event `reset`.
     """
@@ -51,7 +52,7 @@ async def events(
             yield _RESET
         last_id = None
         stream.add(everything(live))
-    while not stream.closed:
+    while not stream.closed and allowed():
         here, batch = where(), stream.take()  # together: nothing is applied in between
         standing = live.at(now())
         for number, key in enumerate(batch):

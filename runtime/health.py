@@ -11,7 +11,7 @@ from http import HTTPStatus
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 
-from runtime.api_keys import bearer, judge, refusal
+from runtime.api_keys import bearer, refusal
 from runtime.errors import CannotListen
 from runtime.page_keys import ApiKeyFile
 
@@ -33,10 +33,8 @@ def _answer(check: Check) -> Callable[[web.Request], "web.Response"]:
 
 def _refusal(request: web.Request, keys: ApiKeyFile) -> web.Response | None:
     """What is answered to whoever may not see the metrics, as the API answers it; None to whoever may."""
-    if trouble := keys.refresh():
-        log.error("%s; the keys stay as they were", trouble)
     secret = bearer(request.headers.get("Authorization"))
-    refused = judge(keys.keys, secret, "metrics", time.time_ns() // 1_000_000)
+    refused = keys.refused(secret, "metrics", lambda: time.time_ns() // 1_000_000)
     if refused is None:
         return None
     status, detail, headers = refusal(refused, "metrics")

@@ -1,5 +1,7 @@
 """Whether a page of ours asks for a key, and which keys there are, in the file that commands change."""
 
+import logging
+from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -7,9 +9,13 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from runtime.api_keys import ApiKey, InvalidApiKeys, read_keys
+from runtime.api_keys import ApiKey, InvalidApiKeys, Refused, Scope, judge, read_keys
 from runtime.settings import Settings, load
 from runtime.watched_file import WatchedFile
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], int]  # unix milliseconds
 
 
 class KeySettings(Settings):
@@ -51,6 +57,12 @@ class ApiKeyFile(WatchedFile[tuple[ApiKey, ...]]):
     def keys(self) -> tuple[ApiKey, ...]:
         """As the file last said."""
         return self.content
+
+    def refused(self, secret: str | None, scope: Scope, now: Clock) -> Refused | None:
+        """Why the secret is refused, by the file as it is now; None if it may."""
+        if trouble := self.refresh():
+            log.error("%s; the keys stay as they were", trouble)
+        return judge(self.keys, secret, scope, now())
 
 
 def page_keys() -> ApiKeyFile | None:

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
+from api.access import StillAllowed
 from api.changes import Stream
 from api.events import events
 from api.problems import described
@@ -39,6 +40,7 @@ async def listening(services: Use) -> AsyncIterator[Stream]:
 )
 async def get_stream(
     services: Use,
+    allowed: StillAllowed,
     stream: Annotated[Stream, Depends(listening)],
     last_event_id: Annotated[str | None, Header(description="id of the last event seen: goes on after it")] = None,
 ) -> AsyncIterator[ServerSentEvent]:
@@ -46,6 +48,7 @@ async def get_stream(
 
     Begins with all of them, or with what a client missed that sends its Last-Event-ID, here or at another process of
     this API. `reset`: forget what you hold, all follows anew. A slow client gets the newest state of each only.
+    It ends, ten seconds later at most, when its key is revoked or expires.
     """
-    async for event in events(services.live, services.position, stream, services.now, last_event_id):
+    async for event in events(services.live, services.position, stream, services.now, last_event_id, allowed=allowed):
         yield event

@@ -1,5 +1,6 @@
 """API keys: who is let in, who is not, and that a key is nowhere but with whom it was given to."""
 
+import asyncio
 import dataclasses
 import re
 import stat
@@ -16,6 +17,7 @@ from api.services import Services
 from api.settings import ApiSettings
 from runtime.api_keys import InvalidApiKeys, Scope, create, read_keys, revoke
 from runtime.page_keys import ApiKeyFile
+from tests.api.conftest import until
 from tests.api.fakes import NOW
 
 PROBLEM = "application/problem+json"
@@ -103,6 +105,19 @@ async def test_a_revoked_key_is_refused_from_the_next_request_on(
     assert (await guarded.get("/api/v1/sensors", headers=bearer(keys["read"]))).status_code == 200
     revoke(path, "read")
     assert (await guarded.get("/api/v1/sensors", headers=bearer(keys["read"]))).status_code == 401
+
+
+async def test_an_open_stream_ends_with_its_key(
+    services: Services, guarded: httpx.AsyncClient, keys: dict[Scope, str], path: Path
+) -> None:
+    async with asyncio.timeout(15), asyncio.TaskGroup() as group:
+        answer = group.create_task(guarded.get("/api/v1/stream", headers=bearer(keys["read"])))
+        await until(lambda: len(services.changes) == 1)
+        assert not answer.done()
+        revoke(path, "read")
+        services.changes.mark("sensor", "7c:c6:b6:bd:4c:b5")
+    assert answer.result().status_code == 200
+    assert "event: " not in answer.result().text, "what came after that was told"
 
 
 async def test_the_page_signs_in_with_a_cookie_that_only_reads(
