@@ -39,8 +39,8 @@ def _refusal(request: web.Request, keys: ApiKeyFile) -> web.Response | None:
         return None
     status, detail, headers = refusal(refused, "metrics")
     said = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    body = json.dumps(said | {"instance": request.path})
-    return web.Response(text=body, status=status, headers=headers, content_type="application/problem+json")
+    body = json.dumps(said | {"instance": request.path}).encode()
+    return web.Response(body=body, status=status, headers=headers, content_type="application/problem+json")
 
 
 @asynccontextmanager

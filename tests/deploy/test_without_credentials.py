@@ -30,7 +30,7 @@ from tests.deploy.secured_kafka import SecuredKafka
 from tests.influxdb import Influx
 from tests.pages_tls import trusting
 from tests.polling import until
-from tests.watch.servers import Page, alertmanager, prometheus
+from tests.watch.servers import Page, Prometheus, alertmanager, logs_page, prometheus
 
 IN = "let in"
 
@@ -55,6 +55,7 @@ class Parts(NamedTuple):
     own: dict[str, int]  # the port of each process of ours
     secrets: Path
     pages: dict[str, Page]
+    logs: str
 
     def secret(self, name: str) -> str:
         return (self.secrets / name).read_text().strip()
@@ -94,9 +95,15 @@ def parts(
             until(lambda port=port: _is_live(port, own), 60, f"{name}: {folder / name}.log")  # type: ignore[misc]
         until(lambda: _healthy(ports["api"], str(own / "api.crt")) == "", 60, f"the API ready: {folder / 'api.log'}")
         manager = running.enter_context(alertmanager(folder, own))
-        judge = running.enter_context(prometheus(folder, own, {"alertmanager": manager.address}))
+        logs = running.enter_context(logs_page(folder / "logs", own, services["loki"]["command"]))
+        targets = {
+            "alertmanager": manager.address,
+            "loki": logs,
+            **{n: f"127.0.0.1:{port}" for n, port in ports.items()},
+        }
+        judge = running.enter_context(prometheus(folder, own, targets))
         pages = {"prometheus": judge, "alertmanager": manager}
-        yield Parts(hardened, secured, https, influx.token_file, ports, own, pages)
+        yield Parts(hardened, secured, https, influx.token_file, ports, own, pages, logs)
 
 
 @contextmanager
@@ -244,6 +251,22 @@ async def page_tls(url: str, parts: Parts, known: bool, login: tuple[str, str] |
     return IN if answer.status_code == 200 else str(answer.status_code)
 
 
+def logs(shown: str) -> Known:
+    """What is served as Loki is, to whom shows its clients' certificate, and to whom shows another one or none."""
+
+    async def asked(parts: Parts, known: bool, patch: pytest.MonkeyPatch) -> str:
+        tls, certificate = trusting(parts.secrets), "logs-client" if known else shown
+        if certificate:
+            tls.load_cert_chain(parts.secrets / f"{certificate}.crt", parts.secrets / f"{certificate}.key")
+        async with httpx.AsyncClient(verify=tls) as client:
+            try:
+                return IN if (await client.get(f"https://{parts.logs}/-/ready")).status_code == 200 else "no answer"
+            except (httpx.TransportError, ssl.SSLError) as error:  # it comes when the answer is read
+                return type(error).__name__
+
+    return asked
+
+
 HOPS: dict[str, tuple[Known, str]] = {
     "mosquitto, login": (mqtt_login, "Not authorized"),
     "mosquitto, plain text": (mqtt_tls, "disconnected"),
@@ -258,6 +281,8 @@ HOPS: dict[str, tuple[Known, str]] = {
     "Prometheus, login": (page_login("prometheus"), "401"),
     "Prometheus, plain text": (page_plain("prometheus"), "400"),
     "Alertmanager, login": (page_login("alertmanager"), "401"),
+    "Loki, no certificate": (logs(""), "ReadError|SSLError"),
+    "Loki, a server's certificate": (logs("bridge"), "ReadError|SSLError"),
     "Alertmanager, plain text": (page_plain("alertmanager"), "400"),
 }
 
@@ -273,14 +298,16 @@ async def test_prometheus_key_opens_no_data(parts: Parts, monkeypatch: pytest.Mo
     assert await own("api", "/api/v1/sensors")(parts, True, monkeypatch) == "403"
 
 
+def test_prometheus_has_the_credentials_of_every_process_of_ours_and_of_loki(parts: Parts) -> None:
+    judge = parts.pages["prometheus"]
+    assert isinstance(judge, Prometheus)
+    wanted = {*OWN, "loki", "prometheus", "alertmanager"}
+    until(lambda: {one["metric"]["job"] for one in judge.query("up == 1")} == wanted, 30, "all targets up")
+
+
 @pytest.mark.parametrize("combination", ["default", "ha"])
-def test_what_asks_nobody_for_anything_is_reached_from_inside_alone(combination: str) -> None:
+def test_what_has_no_port_outside_is_reached_from_inside_alone(combination: str) -> None:
     stack = merged(COMBINATIONS[combination])
-    for name in ("loki", "alloy"):
-        service = stack["services"][name]
-        assert "ports" not in service, name
-        assert service["networks"] == ["watch"], name
-    # and whatever else is only spoken to inside
     for name, service in stack["services"].items():
         outside = {network for network in service.get("networks", []) if not stack["networks"][network].get("internal")}
         assert not outside or service.get("ports"), name
