@@ -71,7 +71,7 @@ class InfluxHistory:
             identity = (reading.sensor, reading.measured_at)
             if identity not in newest or newest[identity].at <= reading.at:
                 newest[identity] = reading
-        lines: list[bytes] = []
+        lines: list[str] = []
         for reading in newest.values():
             lines += reading_points(reading, registry.location(reading.sensor, reading.measured_at))
         await self._server.write(self._bucket, lines)
@@ -79,7 +79,7 @@ class InfluxHistory:
     async def write_aggregates(self, aggregates: Sequence[Aggregate]) -> None:
         """Return once all of them are durable; as `write`."""
         registry = self._registry()
-        by_width: defaultdict[int, list[bytes]] = defaultdict(list)
+        by_width: defaultdict[int, list[str]] = defaultdict(list)
         for aggregate in _highest(aggregates):
             location = registry.location(aggregate.sensor, aggregate.start)
             by_width[aggregate.width].append(aggregate_point(aggregate, location))

@@ -74,14 +74,16 @@ class InfluxServer:
         except StoreUnavailable as error:
             raise StoreMisconfigured(str(error)) from None
 
-    async def write(self, bucket: str, lines: Sequence[bytes]) -> None:
+    async def write(self, bucket: str, lines: Sequence[str]) -> None:
         """Return once the server has all lines on its disk. Raises StoreUnavailable or ReadingRejected.
 
         Points older than the bucket's retention are taken as written: it would delete them at once.
         """
         for start in range(0, len(lines), BATCH):
             try:
-                await self._post(bucket, b"\n".join(lines[start : start + BATCH]))
+                await self._post(bucket, "\n".join(lines[start : start + BATCH]).encode())
+            except UnicodeEncodeError as error:
+                raise ReadingRejected(f"no text: {error}") from error
             except InfluxDBError as error:
                 await self._explain(error, bucket)
             except (aiohttp.ClientError, OSError, TimeoutError) as error:

@@ -38,25 +38,29 @@ def nanoseconds(time: int) -> int:
     return max(-_LATEST_MS, min(time, _LATEST_MS)) * 1_000_000
 
 
-def reading_points(reading: Reading, location: str) -> list[bytes]:
+def reading_points(reading: Reading, location: str) -> list[str]:
     """The points of one reading, the whole one first. Raises ReadingRejected if it can never be stored."""
-    time = _time(reading.measured_at)
-    battery = reading.values.get("battery")
+    time, values, measured = _time(reading.measured_at), reading.values, reading.measured
+    battery = values.get("battery")
     level = f",battery_level={_float(battery)}" if _is_number(battery) else ""
     try:
         sensor, tags = _tags(reading.sensor, location)
         lines = [f'{READING},{sensor} record="{_record(reading)}" {time}']
-        for quantity, index, value in _numbers(reading.values):
-            instance = f"index={index}," if index else ""
-            beside = level if quantity in _WITH_BATTERY else ""
-            said = _said(reading.measured.get(quantity), index) if reading.measured else ""
-            lines.append(f"{_measurement(quantity)},{instance}{tags} value={_float(value)}{said}{beside} {time}")
-        return [line.encode() for line in lines]
-    except (OverflowError, UnicodeEncodeError, msgspec.MsgspecError) as error:
+        for quantity, given in values.items():
+            name, beside = _measurement(quantity), level if quantity in _WITH_BATTERY else ""
+            if type(given) in _NUMBERS and not measured:  # nearly all of them
+                lines.append(f"{name},{tags} value={_float(given)}{beside} {time}")
+                continue
+            for index, value in _numbers(given):
+                instance = f"index={index}," if index else ""
+                said = _said(measured.get(quantity), index)
+                lines.append(f"{name},{instance}{tags} value={_float(value)}{said}{beside} {time}")
+        return lines
+    except (OverflowError, UnicodeError, msgspec.MsgspecError) as error:
         raise ReadingRejected(f"{type(error).__name__}: {error}") from error
 
 
-def aggregate_point(aggregate: Aggregate, location: str) -> bytes:
+def aggregate_point(aggregate: Aggregate, location: str) -> str:
     """The point of one aggregate, at the window's start. Raises ReadingRejected if it can never be stored."""
     a = aggregate
     time = _time(a.start)
@@ -70,12 +74,12 @@ def aggregate_point(aggregate: Aggregate, location: str) -> bytes:
             f"count={a.count}i,min={_float(a.min)},max={_float(a.max)},mean={_float(a.mean)},"
             f"first={_float(a.first)},first_at={a.first_at}i,last={_float(a.last)},last_at={a.last_at}i,"
             f"revision={a.revision}i,final={'true' if a.final else 'false'} {time}"
-        ).encode()
-    except UnicodeEncodeError as error:
+        )
+    except UnicodeError as error:
         raise ReadingRejected(f"{type(error).__name__}: {error}") from error
 
 
-def delivery_point(delivery: Delivery, location: str) -> bytes:
+def delivery_point(delivery: Delivery, location: str) -> str:
     """The point of an hour, at its start: figures for people, and the whole as text, for us. Raises ReadingRejected."""
     d = delivery
     time = _time(d.start)
@@ -86,8 +90,8 @@ def delivery_point(delivery: Delivery, location: str) -> bytes:
         return (
             f"{DELIVERY},{tags} expected={d.expected}i,heard={d.heard}i,unknown_seconds={_float(d.unknown_ms / 1000)},"
             f'record="{_record(d)}" {time}'
-        ).encode()
-    except (OverflowError, UnicodeEncodeError, msgspec.MsgspecError) as error:
+        )
+    except (OverflowError, UnicodeError, msgspec.MsgspecError) as error:
         raise ReadingRejected(f"{type(error).__name__}: {error}") from error
 
 
@@ -114,15 +118,11 @@ def aggregate_of(
     )
 
 
-def _numbers(values: Mapping[str, Any]) -> Iterator[tuple[str, int, int | float]]:
-    """(quantity, index, value) of every numeric value; the index tells apart what a packet repeats."""
-    for quantity, given in values.items():
-        if type(given) in _NUMBERS:  # nearly all of them
-            yield quantity, 0, given
-        elif isinstance(given, list):
-            for index, value in enumerate(given):
-                if _is_number(value):
-                    yield quantity, index, value
+def _numbers(given: object) -> Iterator[tuple[int, int | float]]:
+    """(index, value) of every number in a property's value; the index tells apart what a packet repeats."""
+    for index, value in enumerate(given if isinstance(given, list) else [given]):
+        if _is_number(value):
+            yield index, value
 
 
 def _said(measured: object, index: int) -> str:

@@ -56,7 +56,7 @@ def lines(url: str, count: int) -> None:
 def ready(url: str, count: int) -> None:
     """Nothing is made, only posted; not packed."""
     given = [
-        b"\n".join(line for value in batch for line in reading_points(decode_reading(value), ""))
+        "\n".join(line for value in batch for line in reading_points(decode_reading(value), "")).encode()
         for batch in batches(count)
     ]
     connection, meter = http.client.HTTPConnection(urlsplit(url).netloc), Meter()

@@ -112,13 +112,13 @@ async def test_a_point_that_the_server_rejects_is_rejected_and_leaves_its_neighb
     bucket = influx.make_buckets()
     store = influx.history(bucket)
     server = InfluxServer(influx.url, ORG, influx.token_file)
-    await server.write(bucket, [f'humidity,sensor_id=x value="wet" {START}000000'.encode()])
+    await server.write(bucket, [f'humidity,sensor_id=x value="wet" {START}000000'])
     with pytest.raises(ReadingRejected, match=r"422.*field type conflict"):
         await store.write([reading(0)])
     dry = msgspec.structs.replace(reading(1), values={"temperature": 20.5})
     await store.write([dry])
     with pytest.raises(ReadingRejected, match=r"400.*unable to parse"):
-        await server.write(bucket, [b"temperature,sensor_id= value=1 1"])
+        await server.write(bucket, ["temperature,sensor_id= value=1 1"])
     await server.close()
     await store.close()
 
@@ -202,7 +202,7 @@ async def test_a_rebuild_that_broke_off_is_whole_when_it_is_done_again(own_influ
     class Breaks(InfluxServer):
         """Goes away between the delete and the write."""
 
-        async def write(self, bucket: str, lines: Sequence[bytes]) -> None:
+        async def write(self, bucket: str, lines: Sequence[str]) -> None:
             raise StoreUnavailable("gone")
 
     bucket = own_influx.make_buckets()

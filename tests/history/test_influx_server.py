@@ -52,9 +52,9 @@ async def test_a_write_is_a_v2_write_in_nanoseconds_zipped_with_the_token(
     script, url = scripted
     (tmp_path / "token").write_text("t0ken\n")
     server = InfluxServer(url, "o r g", tmp_path / "token")
-    lines = [f"m f=1 {number}".encode() for number in range(12_001)]
+    lines = [f"m f=1 {number}" for number in range(12_001)]
     await server.write("b", lines)
-    assert script.lines == lines
+    assert script.lines == [line.encode() for line in lines]
     assert len(script.asked) == 3  # of 5000 points at most
     asked = script.asked[0]
     assert (asked.method, asked.path) == ("POST", "/api/v2/write")
@@ -78,7 +78,7 @@ async def test_points_at_fault_are_rejected(scripted: tuple[Scripted, str], stat
     script.status, script.body = status, body
     server = InfluxServer(url, "o")
     with pytest.raises(ReadingRejected, match=f"answers {status}"):
-        await server.write("b", [b"x"])
+        await server.write("b", ["x"])
     await server.close()
 
 
@@ -103,7 +103,7 @@ async def test_everything_else_is_an_outage(
     script.status, script.body = status, body
     server = InfluxServer(url.replace("//", "//user:pa55word@"), "o")
     with pytest.raises(StoreUnavailable, match=says) as caught:
-        await server.write("b", [b"x"])
+        await server.write("b", ["x"])
     text = str(caught.value)
     assert "\n" not in text
     assert len(text) < 500
@@ -121,7 +121,7 @@ async def test_the_servers_wish_to_be_left_alone_is_passed_on(
     script.status, script.headers = 429, {"Retry-After": header} if header else {}
     server = InfluxServer(url, "o")
     with pytest.raises(StoreUnavailable) as caught:
-        await server.write("b", [b"x"])
+        await server.write("b", ["x"])
     assert caught.value.retry_after == seconds
     await server.close()
 
@@ -132,7 +132,7 @@ async def test_points_past_the_retention_are_taken_as_written(scripted: tuple[Sc
     script.status = status
     script.body = error("unexpected error: partial write: dropped 1 points outside retention policy of duration 1h0m0s")
     server = InfluxServer(url, "o")
-    await server.write("b", [b"x"])
+    await server.write("b", ["x"])
     await server.close()
 
 
@@ -140,7 +140,7 @@ async def test_silence_is_an_outage(scripted: tuple[Scripted, str]) -> None:
     script, url = scripted
     script.delay = 5
     server = InfluxServer(url, "o", timeout=0.2)
-    for attempt in (server.write("b", [b"x"]), server.query("b", "q")):
+    for attempt in (server.write("b", ["x"]), server.query("b", "q")):
         with pytest.raises(StoreUnavailable, match=r"no answer within 0\.2 s"):
             await attempt
     await server.close()
@@ -177,7 +177,7 @@ def test_a_token_file_that_cannot_be_used_is_named_at_once(content: bytes | None
 
 async def test_nobody_there_is_an_outage(free_port: Callable[[], int]) -> None:
     server = InfluxServer(f"http://127.0.0.1:{free_port()}", "o")
-    for attempt in (server.write("b", [b"x"]), server.query("b", "q")):
+    for attempt in (server.write("b", ["x"]), server.query("b", "q")):
         with pytest.raises(StoreUnavailable, match=r"cannot be reached: .*onnect.*does it run"):
             await attempt
     await server.close()
@@ -220,4 +220,11 @@ async def test_a_refused_delete_is_one_line(
     server = InfluxServer(url, "o")
     with pytest.raises(StoreUnavailable, match=said):
         await server.delete("b", "s", 0, 1)
+    await server.close()
+
+
+async def test_a_line_that_is_no_text_is_rejected(scripted: tuple[Scripted, str]) -> None:
+    server = InfluxServer(scripted[1], "o")
+    with pytest.raises(ReadingRejected, match="no text: .*surrogates not allowed"):
+        await server.write("b", ["m,location=\ud800 f=1 1"])
     await server.close()

@@ -31,7 +31,7 @@ def test_the_lines_of_a_reading_are_the_clients_and_floats_stay_floats(
     values = {"temperature": number, quantity: number} | ({} if battery is None else {"battery": battery})
     one = msgspec.structs.replace(reading(0, sensor=sensor), gateway=location, values=values)
     time = one.measured_at * 1_000_000
-    whole, *rest = [line.decode() for line in reading_points(one, location)]
+    whole, *rest = reading_points(one, location)
     record = Point("reading").tag("sensor_id", sensor).field("record", encode(one).decode()).time(time)
     assert whole == record.to_line_protocol()
     assert len(rest) == len(values)
@@ -45,13 +45,13 @@ def test_the_lines_of_a_reading_are_the_clients_and_floats_stay_floats(
 @given(TAG, TAG, QUANTITY)
 def test_the_line_of_an_aggregate_has_the_clients_series(sensor: str, location: str, quantity: str) -> None:
     one = msgspec.structs.replace(aggregate(0), sensor=sensor, quantity=quantity)
-    line = aggregate_point(one, location).decode()
+    line = aggregate_point(one, location)
     assert line.startswith(f"{series(quantity, sensor, location)} count={one.count}i,min=")
 
 
 def test_a_backslash_at_a_tags_end_escapes_nothing_that_follows() -> None:
     line = reading_points(reading(0, sensor="s"), "b\\")[1]
-    assert rb",location=b\\ ,sensor_id=s " in line
+    assert r",location=b\\ ,sensor_id=s " in line
 
 
 def test_a_place_that_changes_is_in_the_next_line() -> None:
@@ -59,5 +59,5 @@ def test_a_place_that_changes_is_in_the_next_line() -> None:
     for _ in range(2):
         for sensor in ("a", "a,location=b", "b"):
             for location in ("a", "b", "a,sensor_id=b"):
-                line = reading_points(reading(0, sensor=sensor), location)[1].decode()
+                line = reading_points(reading(0, sensor=sensor), location)[1]
                 assert line.startswith(series("battery", sensor, location) + " ")
