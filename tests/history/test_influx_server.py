@@ -225,6 +225,6 @@ async def test_a_refused_delete_is_one_line(
 
 async def test_a_line_that_is_no_text_is_rejected(scripted: tuple[Scripted, str]) -> None:
     server = InfluxServer(scripted[1], "o")
-    with pytest.raises(ReadingRejected, match="no text: .*surrogates not allowed"):
+    with pytest.raises(ReadingRejected, match=r"no text: .*surrogates not allowed"):
         await server.write("b", ["m,location=\ud800 f=1 1"])
     await server.close()
