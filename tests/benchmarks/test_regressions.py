@@ -13,6 +13,7 @@ import pytest
 from paho.mqtt.client import MQTTMessage
 
 from benchmarks.decode.packets import START, beacons
+from benchmarks.end_to_end.plan import Plan
 from benchmarks.engine.backlog import PARTITIONS, records
 from benchmarks.sink.readings import batches
 from benchmarks.work import cpu_ratio, opcodes
@@ -24,6 +25,7 @@ from schemas.frame import Frame
 from schemas.topics import TOPICS
 from shelly.world.air import Heard
 from shelly.world.shapes import SCRIPTS
+from streams.decode import DecodeStage
 from streams.formats import decode_frame
 from streams.formats.bthome import decode
 from streams.places import Places
@@ -67,6 +69,25 @@ def frame() -> Job:
     return lambda: [decode_frame(each, {}) for each in found], EVENTS
 
 
+def decoding() -> Job:
+    """Frames of 100 gateways through the stage, whose memory of each is folded."""
+    plan = Plan(mqtt="", sensors=10_000, seconds=60, start=START / 1000)
+    raw = []
+    for place in range(EVENTS):
+        topic, payload = plan.message(place)
+        headers = Frame(topic.decode(), payload, START + place).headers()
+        raw.append(SimpleNamespace(key=b"", value=payload, headers=headers, partition=0, offset=place, timestamp=0))
+    places = Places("", {topic.name: PARTITIONS for topic in TOPICS})
+
+    def work() -> None:
+        states: dict[bytes, Any] = {}
+        stage = DecodeStage(places, dict)
+        for start in range(0, EVENTS, 1_000):
+            stage.fold(raw[start : start + 1_000], states, 0)
+
+    return work, EVENTS
+
+
 def arrival() -> Job:
     """An MQTT message to its record, in line for Kafka, and out of it with its acknowledgement. 100 gateways."""
     found = []
@@ -100,14 +121,19 @@ def reference() -> Job:
     return lambda: [encode(decode_advertisement(value)) for value in found for _ in range(4)], 4 * len(found)
 
 
-@pytest.mark.parametrize(("job", "most"), [(fold, 3_000), (packet, 135), (frame, 1_220), (points, 400), (arrival, 630)])
+@pytest.mark.parametrize(
+    ("job", "most"),
+    [(fold, 3_000), (packet, 135), (frame, 1_220), (decoding, 2_150), (points, 400), (arrival, 630)],
+)
 def test_an_event_takes_no_more_opcodes_than_it_did(job: Callable[[], Job], most: int) -> None:
     work, events = job()
     work()  # layouts are learnt, caches filled
     assert opcodes(work) / events < most
 
 
-@pytest.mark.parametrize(("job", "most"), [(fold, 80), (packet, 2), (frame, 13), (points, 9), (arrival, 11)])
+@pytest.mark.parametrize(
+    ("job", "most"), [(fold, 80), (packet, 2), (frame, 13), (decoding, 50), (points, 9), (arrival, 11)]
+)
 def test_an_event_takes_no_more_cpu_beside_json_than_it_did(job: Callable[[], Job], most: float) -> None:
     """Twice what was measured: for what opcodes do not show, time within C and what grows with the square."""
     work, events = job()
