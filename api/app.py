@@ -13,9 +13,9 @@ from api.access import Access
 from api.changes import Changes
 from api.follow import Follower
 from api.guard import Guard
-from api.key_file import open_keys
 from api.live import Live
 from api.metrics import Metrics
+from api.required_keys import open_keys
 from api.routes import V1, data, delivery, gateways, health, metrics, page, sensors, session, stream
 from api.routes import openapi as description
 from api.routes.parameters import only_known

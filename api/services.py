@@ -8,13 +8,13 @@ from fastapi import Depends, Request
 
 from api.changes import Changes
 from api.follow import Follower
-from api.key_file import ApiKeyFile
 from api.live import Live
 from api.metrics import Metrics
 from api.position import Position, position_of
 from api.settings import ApiSettings
 from api.times import Clock
 from history.store import HistoryReader
+from runtime.page_keys import ApiKeyFile
 from runtime.registry import SensorRegistry
 from runtime.registry_change import Change, Edit
 from schemas.topics import GATEWAYS, LATEST

@@ -18,6 +18,7 @@ from bridge.settings import BridgeSettings
 from bridge.subscriber import Subscriber
 from bridge.ticks import tick
 from runtime.health import health_page
+from runtime.page_keys import page_keys
 from runtime.tls import page_tls
 from schemas.frame import Frame
 
@@ -70,7 +71,7 @@ async def bridge(settings: BridgeSettings, stop: asyncio.Event) -> None:
     async with contextlib.AsyncExitStack() as stack:
         # Live means that this loop still answers: no other check says more.
         await stack.enter_async_context(
-            health_page(settings.host, settings.port, ready=parts.problem, tls=page_tls(settings))
+            health_page(settings.host, settings.port, ready=parts.problem, tls=page_tls(settings), keys=page_keys())
         )
         group = await stack.enter_async_context(asyncio.TaskGroup())
         running = [

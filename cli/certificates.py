@@ -1,4 +1,4 @@
-"""An authority of our own and the certificates it signs for every server of the stack. Keys are on the P-256 curve.
+"""An authority of our own, the certificates it signs for every server of the stack, and one of clients. All on P-256.
 
 P-256 is among what Shelly's gateways take (Shelly's knowledge base, "Supported Certs and Config"). An authority lives
 for twenty years, since each gateway holds it, a certificate for five: `bluflow secrets init` makes it anew when its two
@@ -70,6 +70,23 @@ def server(signer: Pair, names: Iterable[str], now: datetime) -> Pair:
         )
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
         .sign(issuer_key, hashes.SHA256())
+    )
+    return _pem(certificate, key)
+
+
+def client(name: str, now: datetime) -> Pair:
+    """What clients of a server show that shall let in nobody else: the server is given this very certificate.
+
+    It is its own authority. Whatever `authority` signed is none of it, so another server's key opens nothing.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    own = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    certificate = (
+        _builder(own, own, key.public_key(), now, SERVER_DAYS)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(sign_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .sign(key, hashes.SHA256())
     )
     return _pem(certificate, key)
 

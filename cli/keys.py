@@ -21,8 +21,8 @@ def create(
     """Make a key and print it, this once: only its digest is kept."""
     import time
 
-    from api.keys import create as create_key
     from api.times import parse_instant
+    from runtime.api_keys import create as create_key
 
     now, until = time.time_ns() // 1_000_000, None
     if expires:
@@ -40,9 +40,9 @@ def create(
 @keys.command("list")
 def list_keys() -> None:
     """Print names, scopes and times; a key itself is not kept."""
-    from api.keys import read_keys
     from api.times import rfc3339
     from cli.table import table
+    from runtime.api_keys import read_keys
 
     path = _path()
     rows = [["name", "scope", "created", "expires"]]
@@ -55,7 +55,7 @@ def list_keys() -> None:
 @keys.command()
 def revoke(name: Annotated[str, typer.Argument(help="The key's name.")]) -> None:
     """Take a key away; a running API refuses it from its next request on."""
-    from api.keys import revoke as revoke_key
+    from runtime.api_keys import revoke as revoke_key
 
     revoke_key(_path(), name)
     typer.echo(f"key {name} is revoked", err=True)

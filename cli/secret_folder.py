@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
-from api.keys import ApiKey, Scope, create, read_keys, revoke
 from api.times import system_clock
-from cli.certificates import Pair, authority, ends, server, today
+from cli.certificates import Pair, authority, client, ends, server, today
 from cli.mosquitto_users import is_user, password_line, users_in
 from cli.page_logins import web_configuration
 from cli.unusable import Unusable
+from runtime.api_keys import ApiKey, Scope, create, read_keys, revoke
 from streams.keys import HEADER
 
 # Users at mosquitto that are no gateways; mosquitto/acl says what each may.
@@ -26,6 +26,7 @@ PASSWORDS = (
     "influxdb-admin-password",
     "influxdb-admin-token",
     "grafana-admin-password",
+    "grafana-metrics-password",
 )
 # Servers whose pages ask for the password in `<name>-password`; what they are told of it is in `<name>-web.yml`.
 ASKING = ("prometheus", "alertmanager")
@@ -50,6 +51,8 @@ SERVERS = {
     "loki": ("loki",),
     "alloy": ("alloy",),
 }
+# What Alloy, Grafana and Prometheus show to Loki, whose lines nobody else may read or write; Alloy's page wants it too.
+LOGS_CLIENT = "logs-client"
 HERE = ("localhost", "127.0.0.1")
 _SOON = timedelta(days=60)
 
@@ -96,7 +99,7 @@ class SecretFolder:
     def ending(self) -> list[str]:
         """A line for each certificate that ends soon."""
         lines = []
-        for name in ("ca", *SERVERS):
+        for name in ("ca", LOGS_CLIENT, *SERVERS):
             try:
                 end = ends(self._read(f"{name}.crt"))
             except ValueError:
@@ -142,6 +145,8 @@ class SecretFolder:
     def _certificates(self, hosts: list[str]) -> None:
         if self._lacks_pair("ca"):
             self._write_pair("ca", authority(today()))
+        if self._lacks_pair(LOGS_CLIENT):
+            self._write_pair(LOGS_CLIENT, client(LOGS_CLIENT, today()))
         for name, services in SERVERS.items():
             if self._lacks_pair(name):
                 outside = [*hosts, socket.gethostname()] if name == "mosquitto" else []

@@ -7,7 +7,6 @@ from logging.handlers import RotatingFileHandler
 
 from aiokafka.errors import KafkaError
 
-from api.keys import create
 from api.times import system_clock
 from cli import checks, kafka_folder, screen
 from cli.kafka_folder import FolderNotOurs, KafkaFolder
@@ -18,6 +17,7 @@ from cli.stack import Stack
 from cli.supervisor import Patience, Supervisor
 from cli.unusable import Unusable
 from history.store import StoreUnavailable
+from runtime.api_keys import create
 from runtime.kafka import TopicsDiffer, ensure_topics, topics_of
 from runtime.logs import formatter
 from runtime.registry_copy import COPY, restore_copy

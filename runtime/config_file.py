@@ -29,8 +29,11 @@ class Part:
     lines: dict[str, int] = field(default_factory=dict)
 
 
-def read_part(section: str, common: Collection[str], own: Collection[str]) -> Part:
-    """The common names at the top level and the process's own under its section. Raises SettingsError."""
+def read_part(section: str, common: Collection[str], own: Collection[str], *, whole: bool = True) -> Part:
+    """The common names at the top level and the process's own under its section. Raises SettingsError.
+
+    `whole`: the section has no other names. Else they are another process's, which looks at them.
+    """
     path = config_path()
     if not path.exists():
         if os.environ.get(CONFIG_VARIABLE):
@@ -51,7 +54,7 @@ def read_part(section: str, common: Collection[str], own: Collection[str]) -> Pa
     top = _keys(path, root, [*common, *SECTIONS, section], "")
     node = top.get(section)
     is_empty = isinstance(node, yaml.ScalarNode) and tree[section] is None
-    mine = _keys(path, node, own, f"{section}.") if node and not is_empty else {}
+    mine = _keys(path, node, own, f"{section}.", whole=whole) if node and not is_empty else {}
     values = {name: tree[name] for name in top if name in common} | {name: tree[section][name] for name in mine}
     nodes = {name: node for name, node in top.items() if name in common} | mine
     return Part(values, {name: node.start_mark.line + 1 for name, node in nodes.items()})
@@ -63,13 +66,17 @@ def _without_values(error: yaml.MarkedYAMLError) -> str:
     return re.sub(r"""\s*(['"]).*\1""", "", said, flags=re.DOTALL)
 
 
-def _keys(path: Path, node: yaml.Node, known: Collection[str], before: str) -> dict[str, yaml.Node]:
-    """The values' nodes by their keys, each known and there once."""
+def _keys(
+    path: Path, node: yaml.Node, known: Collection[str], before: str, *, whole: bool = True
+) -> dict[str, yaml.Node]:
+    """The values' nodes by their keys, each known and there once. Unless `whole`, unknown ones are passed over."""
     if not isinstance(node, yaml.MappingNode):
         raise SettingsError(f"{path}:{node.start_mark.line + 1}: settings must be names with values")
     found: dict[str, yaml.Node] = {}
     for key, value in node.value:
         name, place = str(key.value), f"{path}:{key.start_mark.line + 1}"
+        if name not in known and not whole:
+            continue
         if name not in known:
             near = get_close_matches(name, known, 1)
             hint = f"did you mean {before}{near[0]}?" if near else f"there are {', '.join(sorted({*known} - {''}))}"

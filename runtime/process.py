@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from runtime.kafka_login import kafka_login
 from runtime.logs import setup_logging
+from runtime.page_keys import page_keys
 from runtime.secret_files import open_to_others, secrets_of
 from runtime.settings import CannotListen, Settings, SettingsError, load, variable
 from runtime.tls import page_tls
@@ -46,6 +47,7 @@ def start(kind: type[S], *, name: str, kafka: bool) -> S:
         log.warning("%s", warning)
     kafka_login()  # what cannot be used ends it now, in one line
     page_tls(settings)
+    page_keys()
     if kafka:
         from runtime.kafka import fetch_patiently  # here: a process without Kafka need not load its client
 

@@ -52,7 +52,10 @@ class Settings(BaseSettings):
     """What all processes share. The environment's names are `BROKER`, `KAFKA_*`, `INFLUXDB_*` and `BLUFLOW_*`."""
 
     section: ClassVar[str] = ""
-    model_config = SettingsConfigDict(extra="forbid", validate_by_name=True, validate_by_alias=True)
+    # the prefix: names alone are read from the environment too, and LOG_LEVEL or HOST there is another program's
+    model_config = SettingsConfigDict(
+        env_prefix="BLUFLOW_", extra="forbid", validate_by_name=True, validate_by_alias=True
+    )
 
     broker: str = Field(
         "127.0.0.1:9092", validation_alias="BROKER", description="Kafka or Redpanda, host:port[,host:port]"
@@ -201,7 +204,8 @@ def variable(kind: type[BaseSettings], name: str) -> str:
 
 def load(kind: type[S]) -> S:
     """The effective settings of one process. Raises SettingsError with one line that names the first bad one."""
-    _refuse_misspelt(kind)
+    if _is_whole(kind):
+        _refuse_misspelt(kind)
     try:
         return kind()
     except ValidationError as error:
@@ -217,7 +221,13 @@ def load(kind: type[S]) -> S:
 
 
 def _part(kind: type[BaseSettings]) -> Part:
-    return read_part(getattr(kind, "section", ""), Settings.model_fields, kind.model_fields)
+    section = getattr(kind, "section", "")
+    return read_part(section, Settings.model_fields, kind.model_fields, whole=_is_whole(kind))
+
+
+def _is_whole(kind: type[BaseSettings]) -> bool:
+    """Whether the settings are all of their section. Else another process has the rest, and looks for mistakes."""
+    return kind.model_config.get("extra") == "forbid"
 
 
 def _place(kind: type[Settings], name: str) -> str:

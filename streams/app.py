@@ -13,6 +13,7 @@ import faust
 
 from runtime.health import health_page
 from runtime.kafka_login import kafka_login
+from runtime.page_keys import page_keys
 from runtime.registry import SensorRegistry
 from runtime.tls import page_tls
 from schemas.frame import received_at
@@ -168,7 +169,12 @@ def _serve(app: EngineApp, settings: StreamsSettings, stages: dict[str, Stage]) 
     @app.from_start
     async def page() -> None:
         async with health_page(
-            settings.host, settings.port, ready=ready, live=watchdog.problem, tls=page_tls(settings)
+            settings.host,
+            settings.port,
+            ready=ready,
+            live=watchdog.problem,
+            tls=page_tls(settings),
+            keys=page_keys(),
         ):
             while not app.should_stop:
                 for name, stage in stages.items():

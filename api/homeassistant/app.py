@@ -16,6 +16,7 @@ from api.table import Table
 from api.times import system_clock
 from runtime.health import health_page
 from runtime.mqtt_connection import Message, MqttConnection
+from runtime.page_keys import page_keys
 from runtime.registry import open_registry
 from runtime.tls import page_tls
 from runtime.version import version
@@ -103,7 +104,7 @@ async def home_assistant(settings: HomeAssistantSettings, stop: asyncio.Event) -
     parts = HomeAssistant(settings)
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(
-            health_page(settings.host, settings.port, ready=parts.problem, tls=page_tls(settings))
+            health_page(settings.host, settings.port, ready=parts.problem, tls=page_tls(settings), keys=page_keys())
         )
         group = await stack.enter_async_context(asyncio.TaskGroup())
         running = [

@@ -6,6 +6,7 @@ import logging
 
 from runtime.health import health_page
 from runtime.mqtt_connection import Message, MqttConnection
+from runtime.page_keys import page_keys
 from runtime.tls import page_tls
 from shelly.inventory.agenda import Agenda
 from shelly.inventory.metrics import ANSWERS, CONNECTED, CONNECTION_FAILURES, GATEWAYS, REQUESTS
@@ -66,8 +67,15 @@ async def inventory(settings: InventorySettings, stop: asyncio.Event) -> None:
     """Ask until `stop` is set. Raises CannotListen; a bug in a task ends the process."""
     parts = Inventory(settings)
     async with contextlib.AsyncExitStack() as stack:
-        page = health_page(settings.host, settings.port, ready=lambda: parts.connection.problem, tls=page_tls(settings))
-        await stack.enter_async_context(page)
+        await stack.enter_async_context(
+            health_page(
+                settings.host,
+                settings.port,
+                ready=lambda: parts.connection.problem,
+                tls=page_tls(settings),
+                keys=page_keys(),
+            )
+        )
         group = await stack.enter_async_context(asyncio.TaskGroup())
         running = [group.create_task(parts.connection.run()), group.create_task(parts.ask())]
         await stop.wait()

@@ -10,6 +10,7 @@ from history.archive import Archive
 from history.open import open_writer
 from history.store import StoreMisconfigured, StoreUnavailable
 from runtime.health import health_page
+from runtime.page_keys import page_keys
 from runtime.registry import SensorRegistry, open_registry
 from runtime.registry_copy import keep_copy
 from runtime.settings import SettingsError
@@ -60,7 +61,9 @@ async def app(settings: SinkSettings, stop: asyncio.Event) -> None:
         return "; ".join(problem for problem in problems if problem) or None
 
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(health_page(settings.host, settings.port, ready=ready, tls=page_tls(settings)))
+        await stack.enter_async_context(
+            health_page(settings.host, settings.port, ready=ready, tls=page_tls(settings), keys=page_keys())
+        )
         group = await stack.enter_async_context(asyncio.TaskGroup())
         following = group.create_task(registry.run())
         await asyncio.wait([group.create_task(sink.run(stop)) for sink in running])

@@ -13,10 +13,10 @@ import pytest
 
 from api.access import needed
 from api.app import create_app, open_services
-from api.key_file import ApiKeyFile
-from api.keys import InvalidApiKeys, Scope, create, read_keys, revoke
 from api.services import Services
 from api.settings import ApiSettings
+from runtime.api_keys import InvalidApiKeys, Scope, create, read_keys, revoke
+from runtime.page_keys import ApiKeyFile
 from tests.api.conftest import until
 from tests.api.fakes import NOW
 

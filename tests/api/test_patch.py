@@ -9,12 +9,12 @@ import httpx
 import pytest
 
 from api.app import create_app, open_services
-from api.key_file import ApiKeyFile
-from api.keys import create
 from api.patch import MERGE_PATCH, merged, patched
 from api.problems import ProblemRaised
 from api.services import Services
 from api.settings import ApiSettings
+from runtime.api_keys import create
+from runtime.page_keys import ApiKeyFile
 from runtime.registry import read_told
 from schemas.registry import Entry, Limit, Offset, Placement
 from schemas.topics import SENSORS

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from api.key_file import ApiKeyFile
-from api.keys import create
 from api.services import Services
 from history.sqlite import SqliteHistory
+from runtime.api_keys import create
+from runtime.page_keys import ApiKeyFile
 from schemas.delivery import Delivery
 from tests.api.conftest import register
 from tests.api.fakes import GATEWAY, NOW, OTHER, SENSOR, aggregate, gateway, latest, reading

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from api.keys import find, read_keys
 from cli.stack import Stack
 from cli.whole import _first_key
+from runtime.api_keys import find, read_keys
 from tests.stack import running_stack
 
 

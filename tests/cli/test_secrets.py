@@ -13,11 +13,11 @@ import bcrypt
 import pytest
 import yaml
 
-from api.keys import find, read_keys
 from cli.certificates import AUTHORITY_DAYS, Pair, authority, ends, server
 from cli.mosquitto_users import users_in
 from cli.page_logins import USER
 from cli.secret_folder import ASKING, BIND_KEYS, KEYS, OWN_USERS, SERVERS
+from runtime.api_keys import find, read_keys
 from tests.bridge.conftest import mosquitto_program
 from tests.cli.processes import ROOT, bluflow
 

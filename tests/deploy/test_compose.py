@@ -14,6 +14,7 @@ from api.homeassistant.settings import HomeAssistantSettings
 from api.settings import ApiSettings
 from bridge.settings import BridgeSettings
 from cli.secret_folder import BIND_KEYS, KEYS, SecretFolder
+from runtime.page_keys import KeySettings
 from runtime.settings import Settings, load
 from shelly.inventory.settings import InventorySettings
 from streams.settings import StreamsSettings
@@ -121,18 +122,19 @@ def test_files_that_are_mounted_are_in_the_repository(stack: Any) -> None:
 
 
 def test_only_commands_may_write_among_the_secrets(stack: Any) -> None:
-    """The API sees the folder of its keys' digests, the worker that of bind keys: each sees a new file there."""
+    """Each process sees the folder of keys' digests, the worker that of bind keys: each sees a new file there."""
     seen = {
-        name: (source, read_only)
+        (name, source, read_only)
         for name, service in stack["services"].items()
         for source, _, read_only in volumes(service)
         if source.startswith("./secrets")
     }
-    apis = {"default": {"api"}, "ha": {"api", "api-b"}, "poc": set[str]()}[stack["combination"]]
-    workers = set[str]() if stack["combination"] == "poc" else {"streams"}
-    bind_keys = "./secrets/bind-keys"
-    commands = {"secrets": ("./secrets", False), "keys": ("./secrets/keys", False), "bind-keys": (bind_keys, False)}
-    assert seen == commands | dict.fromkeys(apis, ("./secrets/keys", True)) | dict.fromkeys(workers, (bind_keys, True))
+    wanted = {("secrets", "./secrets", False), ("keys", "./secrets/keys", False)}
+    wanted.add(("bind-keys", "./secrets/bind-keys", False))
+    if stack["combination"] != "poc":
+        wanted |= {(name, "./secrets/keys", True) for name, _, _ in processes(stack)}
+        wanted.add(("streams", "./secrets/bind-keys", True))
+    assert seen == wanted
 
 
 def test_the_worker_reads_bind_keys_where_the_command_writes_them(stack: Any) -> None:
@@ -145,14 +147,19 @@ def test_the_worker_reads_bind_keys_where_the_command_writes_them(stack: Any) ->
         assert folder in {volume.target for volume in volumes(worker)}
 
 
-def test_the_api_asks_for_keys_but_in_the_proof_of_concept(stack: Any) -> None:
-    for name, service, kind in processes(stack):
-        if kind is ApiSettings:
-            environment = service["environment"]
-            assert environment["API_KEYS"] == ("none" if stack["combination"] == "poc" else "required"), name
-            folder, _, file = environment["API_KEYS_FILE"].rpartition("/")
-            assert f"keys/{file}" == KEYS
-            assert stack["combination"] == "poc" or folder in {volume.target for volume in volumes(service)}, name
+def test_every_process_asks_for_keys_and_prometheus_has_one_but_in_the_proof_of_concept(stack: Any) -> None:
+    jobs = {job["job_name"]: job for job in yaml.safe_load(prometheus_file(stack))["scrape_configs"]}
+    own = [(name, service, jobs[name.removesuffix("-b")]) for name, service, _ in processes(stack)]
+    if stack["combination"] == "poc":
+        assert all(service["environment"]["API_KEYS"] == "none" for _, service, _ in own)
+        assert not any("authorization" in job for _, _, job in own)
+        return
+    for name, service, job in own:
+        assert service["environment"]["API_KEYS"] == "required", name
+        folder, _, file = service["environment"]["API_KEYS_FILE"].rpartition("/")
+        assert f"keys/{file}" == KEYS
+        assert folder in {volume.target for volume in volumes(service)}, name
+        assert job["authorization"] == {"credentials_file": "/run/secrets/api-key-prometheus"}, name
 
 
 def prometheus_file(stack: Any) -> str:
@@ -277,7 +284,7 @@ def test_each_process_takes_its_settings(stack: Any, secrets: Path, monkeypatch:
             settings = load(kind)
             assert settings.host == "0.0.0.0"  # else its page answers in its own container only
             assert settings.broker == service["environment"]["BROKER"], name
-            known = {field.validation_alias for field in kind.model_fields.values()}
+            known = {field.validation_alias for each in (kind, KeySettings) for field in each.model_fields.values()}
             own = str(kind.model_config["env_prefix"])
             for variable in service["environment"]:
                 assert variable in known or variable.startswith(own) or variable == "SSL_CERT_FILE", variable

@@ -18,6 +18,8 @@ TOLD = {
     "grafana": None,
     "loki": None,
 }
+LOGS = ("loki", "alloy")  # they want to see the certificate of their clients
+SHOWN = {"cert_file": "crt", "key_file": "key"}
 POC = merged(COMBINATIONS["poc"])["services"]
 
 
@@ -56,11 +58,43 @@ def test_prometheus_asks_everything_over_tls_by_a_name_in_its_certificate() -> N
     for job in yaml.safe_load((ROOT / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]:
         name = job["job_name"]
         assert job["scheme"] == "https", name
-        assert job["tls_config"] == {"ca_file": "/run/secrets/ca.crt", "server_name": name}
+        shown = {half: f"/run/secrets/logs-client.{end}" for half, end in SHOWN.items()} if name in LOGS else {}
+        assert job["tls_config"] == {"ca_file": "/run/secrets/ca.crt", "server_name": name, **shown}
         assert name in SERVERS[name]
         hosts = {target.split(":")[0] for each in job.get("static_configs", []) for target in each["targets"]}
         hosts |= {host for each in job.get("dns_sd_configs", []) for host in each["names"]}
         assert hosts <= {*SERVERS[name], "localhost"}
+
+
+def test_whoever_asks_loki_or_its_agent_shows_the_certificate_that_they_want_to_see() -> None:
+    """The key is where somebody asks, and nowhere else."""
+    stack = services("default")
+    assert {name for name, each in stack.items() if "logs-client.key" in each.get("secrets", [])} == {
+        "alloy",
+        "grafana",
+        "prometheus",
+    }
+    wanted = "/run/secrets/logs-client.crt"
+    assert {
+        "-server.http-tls-client-auth=RequireAndVerifyClientCert",
+        f"-server.http-tls-ca-path={wanted}",
+    } < {*stack["loki"]["command"]}
+    agent = re.sub(r" += +", " = ", (ROOT / "loki" / "tls.alloy").read_text())
+    assert 'client_auth_type = "RequireAndVerifyClientCert"' in agent
+    assert f'client_ca_file = "{wanted}"' in agent
+    assert agent.count(f' cert_file = "{wanted}"') == agent.count(f' key_file = "{wanted[:-3]}key"') == 1
+    assert f"-cert {wanted} -key {wanted[:-3]}key" in stack["alloy"]["healthcheck"]["test"][1]
+
+
+def test_grafana_shows_its_metrics_to_prometheus_alone() -> None:
+    told = services("default")["grafana"]["environment"]
+    jobs = yaml.safe_load((ROOT / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    [login] = [job["basic_auth"] for job in jobs if job["job_name"] == "grafana"]
+    assert login == {
+        "username": told["GF_METRICS_BASIC_AUTH_USERNAME"],
+        "password_file": told["GF_METRICS_BASIC_AUTH_PASSWORD__FILE"],
+    }
+    assert not [name for name in POC["grafana"]["environment"] if name.startswith("GF_METRICS")]
 
 
 @pytest.mark.parametrize("combination", ["default", "ha"])

@@ -1,9 +1,9 @@
 """Every hop of the hardened stack, without credentials and with them: else a wrong port would pass for a refusal.
 
 Real are mosquitto, Prometheus and Alertmanager with the repository's files, Apache Kafka (where the stack has Redpanda)
-with the login that the clients use, and the API as the compose file starts it. InfluxDB 1.6.7 knows no tokens: its
-refusal is the shim's. Grafana could not be had: of it, and of what asks nobody for anything, the compose files are
-looked at.
+with the login that the clients use, and each process of ours as the compose file starts it. InfluxDB 1.6.7 knows no
+tokens: its refusal is the shim's. Grafana could not be had: of it, and of what asks nobody for anything, the compose
+files are looked at.
 """
 
 import re
@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,9 +30,19 @@ from tests.deploy.secured_kafka import SecuredKafka
 from tests.influxdb import Influx
 from tests.pages_tls import trusting
 from tests.polling import until
-from tests.watch.servers import Page, alertmanager, prometheus
+from tests.watch.servers import Page, Prometheus, alertmanager, logs_page, prometheus
 
 IN = "let in"
+
+
+OWN = {  # each process of ours: what begins the names of its settings
+    "api": "API",
+    "bridge": "BRIDGE",
+    "streams": "STREAMS",
+    "sinks": "SINKS",
+    "inventory": "INVENTORY",
+    "homeassistant": "HOMEASSISTANT",
+}
 
 
 class Parts(NamedTuple):
@@ -41,9 +52,10 @@ class Parts(NamedTuple):
     kafka: SecuredKafka
     influxdb: str
     token_file: Path
-    api: int
+    own: dict[str, int]  # the port of each process of ours
     secrets: Path
     pages: dict[str, Page]
+    logs: str
 
     def secret(self, name: str) -> str:
         return (self.secrets / name).read_text().strip()
@@ -58,34 +70,59 @@ def parts(
     stack_secrets: SecretFolder,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Parts]:
-    folder, port = tmp_path_factory.mktemp("api"), find_free_port()
+    folder, own = tmp_path_factory.mktemp("own"), stack_secrets.folder
     assert bluflow("topics", "--create", folder=folder, **secured.login()).returncode == 0
     (folder / "token").write_text(influx.token_file.read_text())
     here = {
-        "/run/secrets": str(stack_secrets.folder),
-        "/keys": str(stack_secrets.folder / "keys"),
+        "/run/secrets": str(own),
+        "/keys": str(own / "keys"),
+        "/bind-keys": str(own / "bind-keys"),
         "/tokens": str(folder),
         "/config": str(ROOT / "config"),
     }
-    env = {"API_PORT": str(port), "BROKER": secured.address, "INFLUXDB_URL": https, "BLUFLOW_HOST": "127.0.0.1"}
-    said = merged(COMBINATIONS["default"])["services"]["api"]["environment"] | env
-    with (folder / "log").open("wb") as log:
-        child = spawn(
-            [sys.executable, "-m", "api"],
-            env=environment(BLUFLOW_DATA=str(folder), **{name: _here(text, here) for name, text in said.items()}),
-            cwd=str(ROOT),
-            stdout=log,
-            stderr=log,
-        )
-    own = stack_secrets.folder
+    there = {"BROKER": secured.address, "INFLUXDB_URL": https, "MQTT": hardened.address, "BLUFLOW_HOST": "127.0.0.1"}
+    services = merged(COMBINATIONS["default"])["services"]
+    ports = {name: find_free_port() for name in OWN}
+    with ExitStack() as running:
+        for name, port in ports.items():
+            said = services[name]["environment"]
+            said |= {variable: value for variable, value in there.items() if variable in said}
+            env = {variable: _here(text, here) for variable, text in said.items()}
+            (folder / name).mkdir()
+            env |= {f"{OWN[name]}_PORT": str(port), "BLUFLOW_DATA": str(folder / name)}
+            running.enter_context(_process(services[name]["command"][1:], env, folder / f"{name}.log"))
+        for name, port in ports.items():
+            until(lambda port=port: _is_live(port, own), 60, f"{name}: {folder / name}.log")  # type: ignore[misc]
+        until(lambda: _healthy(ports["api"], str(own / "api.crt")) == "", 60, f"the API ready: {folder / 'api.log'}")
+        manager = running.enter_context(alertmanager(folder, own))
+        logs = running.enter_context(logs_page(folder / "logs", own, services["loki"]["command"]))
+        targets = {
+            "alertmanager": manager.address,
+            "loki": logs,
+            **{n: f"127.0.0.1:{port}" for n, port in ports.items()},
+        }
+        judge = running.enter_context(prometheus(folder, own, targets))
+        pages = {"prometheus": judge, "alertmanager": manager}
+        yield Parts(hardened, secured, https, influx.token_file, ports, own, pages, logs)
+
+
+@contextmanager
+def _process(arguments: list[str], env: dict[str, str], log: Path) -> Iterator[None]:
+    """One of ours, as its container starts it."""
+    with log.open("wb") as file:
+        child = spawn([sys.executable, *arguments], env=environment(**env), cwd=str(ROOT), stdout=file, stderr=file)
     try:
-        until(lambda: _healthy(port, str(own / "api.crt")) == "", 60, f"the API ready: {folder / 'log'}")
-        with alertmanager(folder, own) as manager, prometheus(folder, own, {"alertmanager": manager.address}) as judge:
-            pages = {"prometheus": judge, "alertmanager": manager}
-            yield Parts(hardened, secured, https, influx.token_file, port, own, pages)
+        yield
     finally:
         child.kill()
         child.wait()
+
+
+def _is_live(port: int, secrets: Path) -> bool:
+    try:
+        return httpx.get(f"https://127.0.0.1:{port}/health/live", verify=trusting(secrets)).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def _here(text: str, places: dict[str, str]) -> str:
@@ -159,13 +196,14 @@ def _token(parts: Parts) -> dict[str, str]:
     return {"Authorization": f"Token {parts.token_file.read_text().strip()}"}
 
 
-def api(path: str, key: str) -> Known:
-    """A path of the API, and the file whose key it wants."""
+def own(process: str, path: str, key: str = "api-key-prometheus") -> Known:
+    """A path of a process of ours, and the file whose key it wants."""
 
     async def asked(parts: Parts, known: bool, patch: pytest.MonkeyPatch) -> str:
         headers = {"Authorization": f"Bearer {parts.secret(key)}"} if known else {}
+        url = f"https://127.0.0.1:{parts.own[process]}"
         async with (
-            httpx.AsyncClient(base_url=f"https://127.0.0.1:{parts.api}", verify=trusting(parts.secrets)) as client,
+            httpx.AsyncClient(base_url=url, verify=trusting(parts.secrets)) as client,
             client.stream("GET", path, headers=headers) as answer,
         ):
             return IN if answer.status_code == 200 else str(answer.status_code)
@@ -173,8 +211,13 @@ def api(path: str, key: str) -> Known:
     return asked
 
 
-async def api_tls(parts: Parts, known: bool, patch: pytest.MonkeyPatch) -> str:
-    return await page_tls(f"https://127.0.0.1:{parts.api}/health/live", parts, known)
+def own_plain(process: str) -> Known:
+    """What everyone may see of it, over TLS, or in plain text."""
+
+    async def asked(parts: Parts, known: bool, patch: pytest.MonkeyPatch) -> str:
+        return await page_tls(f"https://127.0.0.1:{parts.own[process]}/health/live", parts, known)
+
+    return asked
 
 
 def page_login(server: str) -> Known:
@@ -208,6 +251,22 @@ async def page_tls(url: str, parts: Parts, known: bool, login: tuple[str, str] |
     return IN if answer.status_code == 200 else str(answer.status_code)
 
 
+def logs(shown: str) -> Known:
+    """What is served as Loki is, to whom shows its clients' certificate, and to whom shows another one or none."""
+
+    async def asked(parts: Parts, known: bool, patch: pytest.MonkeyPatch) -> str:
+        tls, certificate = trusting(parts.secrets), "logs-client" if known else shown
+        if certificate:
+            tls.load_cert_chain(parts.secrets / f"{certificate}.crt", parts.secrets / f"{certificate}.key")
+        async with httpx.AsyncClient(verify=tls) as client:
+            try:
+                return IN if (await client.get(f"https://{parts.logs}/-/ready")).status_code == 200 else "no answer"
+            except (httpx.TransportError, ssl.SSLError) as error:  # it comes when the answer is read
+                return type(error).__name__
+
+    return asked
+
+
 HOPS: dict[str, tuple[Known, str]] = {
     "mosquitto, login": (mqtt_login, "Not authorized"),
     "mosquitto, plain text": (mqtt_tls, "disconnected"),
@@ -215,13 +274,15 @@ HOPS: dict[str, tuple[Known, str]] = {
     "Kafka, plain text": (kafka_tls, "KafkaConnectionError"),
     "InfluxDB, token": (influxdb_token, "401"),
     "InfluxDB, plain text": (influxdb_tls, "RemoteProtocolError|ReadError"),
-    "API, plain text": (api_tls, "RemoteProtocolError|ReadError"),
-    "API, data": (api("/api/v1/sensors", "api-key-page"), "401"),
-    "API, events": (api("/api/v1/stream", "api-key-page"), "401"),
-    "API, metrics": (api("/metrics", "api-key-prometheus"), "401"),
+    "API, data": (own("api", "/api/v1/sensors", "api-key-page"), "401"),
+    "API, events": (own("api", "/api/v1/stream", "api-key-page"), "401"),
+    **{f"{process}, metrics": (own(process, "/metrics"), "401") for process in OWN},
+    **{f"{process}, plain text": (own_plain(process), "RemoteProtocolError|ReadError") for process in OWN},
     "Prometheus, login": (page_login("prometheus"), "401"),
     "Prometheus, plain text": (page_plain("prometheus"), "400"),
     "Alertmanager, login": (page_login("alertmanager"), "401"),
+    "Loki, no certificate": (logs(""), "ReadError|SSLError"),
+    "Loki, a server's certificate": (logs("bridge"), "ReadError|SSLError"),
     "Alertmanager, plain text": (page_plain("alertmanager"), "400"),
 }
 
@@ -234,17 +295,19 @@ async def test_no_hop_lets_in_who_has_no_credentials(parts: Parts, hop: str, mon
 
 
 async def test_prometheus_key_opens_no_data(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert await api("/api/v1/sensors", "api-key-prometheus")(parts, True, monkeypatch) == "403"
+    assert await own("api", "/api/v1/sensors")(parts, True, monkeypatch) == "403"
+
+
+def test_prometheus_has_the_credentials_of_every_process_of_ours_and_of_loki(parts: Parts) -> None:
+    judge = parts.pages["prometheus"]
+    assert isinstance(judge, Prometheus)
+    wanted = {*OWN, "loki", "prometheus", "alertmanager"}
+    until(lambda: {one["metric"]["job"] for one in judge.query("up == 1")} == wanted, 30, "all targets up")
 
 
 @pytest.mark.parametrize("combination", ["default", "ha"])
-def test_what_asks_nobody_for_anything_is_reached_from_inside_alone(combination: str) -> None:
+def test_what_has_no_port_outside_is_reached_from_inside_alone(combination: str) -> None:
     stack = merged(COMBINATIONS[combination])
-    for name in ("loki", "alloy"):
-        service = stack["services"][name]
-        assert "ports" not in service, name
-        assert service["networks"] == ["watch"], name
-    # health and metrics of our own processes, and whatever else is only spoken to inside
     for name, service in stack["services"].items():
         outside = {network for network in service.get("networks", []) if not stack["networks"][network].get("internal")}
         assert not outside or service.get("ports"), name

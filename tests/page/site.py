@@ -12,7 +12,6 @@ from api.__main__ import Server
 from api.app import create_app
 from api.changes import Changes
 from api.follow import Follower
-from api.key_file import ApiKeyFile
 from api.live import Live
 from api.metrics import Metrics
 from api.services import Services
@@ -21,6 +20,7 @@ from api.table import Place
 from api.times import system_clock
 from api.watch import Watch
 from history.sqlite import SqliteHistory
+from runtime.page_keys import ApiKeyFile
 from runtime.registry import SensorRegistry
 from runtime.registry_change import Change, Edit
 from runtime.sensors_file import SensorsFile

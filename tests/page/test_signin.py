@@ -4,9 +4,9 @@ from pathlib import Path
 
 from playwright.async_api import Page, expect
 
-from api.key_file import ApiKeyFile
-from api.keys import create, revoke
 from api.times import system_clock
+from runtime.api_keys import create, revoke
+from runtime.page_keys import ApiKeyFile
 from tests.page.homes import STRANGER, address, state
 from tests.page.site import Site
 

@@ -120,6 +120,17 @@ def test_names_of_other_programs_are_left_alone(yaml: Path, monkeypatch: pytest.
     assert load(RoomSettings).port == 1
 
 
+@pytest.mark.parametrize("name", ["LOG_LEVEL", "HOST", "DATA", "GENERATION"])
+def test_a_name_that_lacks_our_prefix_is_another_program_s(
+    yaml: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Each client of Kafka reads the common settings: they would not be usable, or other ones than the process has."""
+    yaml.write_text("")
+    monkeypatch.setenv(name, "trace me")
+    assert Settings() == load(Settings)
+    assert "trace me" not in str(Settings())
+
+
 def test_a_bad_value_is_named_where_it_was_given(yaml: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     yaml.write_text("room: {port: 10}")
     monkeypatch.setenv("ROOM_PORT", "11")

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,6 +19,7 @@ import httpx
 import yaml
 
 from cli.child import spawn
+from cli.embedded import wait_until_accepts
 from cli.page_logins import USER
 from tests.conftest import find_free_port
 from tests.pages_tls import trusting
@@ -147,6 +148,36 @@ def prometheus(folder: Path, secrets: Path, targets: Mapping[str, str]) -> Itera
     page = Prometheus("prometheus", port, secrets)
     with _running(command, page, folder / "prometheus.log", {}):
         yield page
+
+
+@contextmanager
+def logs_page(folder: Path, secrets: Path, command: Sequence[str]) -> Iterator[str]:
+    """A page that is served as Loki's is by the options of its `command`; gives its host:port.
+
+    It is another Prometheus: both take what these options say to the same library (Prometheus' exporter toolkit).
+    """
+    options = dict(option.removeprefix("-server.").split("=") for option in command if option.startswith("-server."))
+    told = {
+        "cert_file": options["http-tls-cert-path"],
+        "key_file": options["http-tls-key-path"],
+        "client_auth_type": options["http-tls-client-auth"],
+        "client_ca_file": options["http-tls-ca-path"],
+    }
+    here = {name: value.replace("/run/secrets/", f"{secrets}/") for name, value in told.items()}
+    folder.mkdir()
+    (folder / "web.yml").write_text(yaml.safe_dump({"tls_server_config": here}))
+    (folder / "none.yml").write_text("")
+    address = f"127.0.0.1:{find_free_port()}"
+    command = ["prometheus", f"--config.file={folder / 'none.yml'}", f"--storage.tsdb.path={folder / 'tsdb'}"]
+    command += [f"--web.listen-address={address}", f"--web.config.file={folder / 'web.yml'}"]
+    with (folder / "log").open("wb") as log:
+        child = spawn(command, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        wait_until_accepts(address)
+        yield address
+    finally:
+        child.kill()
+        child.wait()
 
 
 def _served(folder: Path, secrets: Path) -> str:

@@ -114,7 +114,11 @@ def test_what_is_secret_of_a_data_source_is_read_from_its_file_and_stands_nowher
         for server in ("prometheus", "alertmanager")
     }
     token = {"httpHeaderValue1": "Token $__file{/tokens/token}", **ca}
-    assert found == {**logins, "influxdb": token, "loki": ca}
+    shown = {f"tlsClient{name}": f"$__file{{/run/secrets/logs-client.{end}}}" for name, end in _SHOWN.items()}
+    assert found == {**logins, "influxdb": token, "loki": ca | shown}
+
+
+_SHOWN = {"Cert": "crt", "Key": "key"}
 
 
 def test_data_sources_are_asked_over_tls_with_a_login_and_in_the_proof_of_concept_plainly() -> None:
@@ -124,6 +128,7 @@ def test_data_sources_are_asked_over_tls_with_a_login_and_in_the_proof_of_concep
         assert one["jsonData"].pop("tlsAuthWithCACert") is True, one
         one["url"] = one["url"].replace("https://", "http://")
         secret = one.pop("secureJsonData")
+        assert one["jsonData"].pop("tlsAuth", False) == ("tlsClientKey" in secret)
         assert one.pop("basicAuth", False) == ("basicAuthPassword" in secret)
         assert one.pop("basicAuthUser", USER) == USER
         if kept := {name: secret[name] for name in secret if name == "httpHeaderValue1"}:

@@ -31,3 +31,11 @@ def test_no_process_answers_in_plain_text(house: House, process: str) -> None:
     assert url.startswith("https:")
     with pytest.raises(httpx.TransportError):
         httpx.get(f"{url.replace('https:', 'http:')}/metrics", headers=house.stack.api.headers, timeout=20)
+
+
+@pytest.mark.parametrize("process", PAGES)
+def test_metrics_are_not_shown_without_a_key(house: House, process: str) -> None:
+    assert house.stack.tls
+    for headers in ({}, {"Authorization": "Bearer bluflow_wrong"}):
+        answer = httpx.get(f"{house.stack.page(PAGES[process])}/metrics", headers=headers, verify=house.stack.tls)
+        assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")

@@ -19,6 +19,7 @@ from runtime.private_file import alone, replace
 
 Scope = Literal["metrics", "read", "write"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)  # each may what those before it may
+Refused = Literal["missing", "malformed", "unknown", "expired", "scope"]
 PREFIX = "bluflow_"  # so that scanners for secrets, and people, know one when they see it
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -58,6 +59,35 @@ def find(keys: Sequence[ApiKey], secret: str) -> ApiKey | None:
         if hmac.compare_digest(key.digest, digest):
             found = key
     return found
+
+
+def bearer(header: str | None) -> str | None:
+    """The secret in an Authorization header: None if there is none, empty if the header is no Bearer's."""
+    if header is None:
+        return None
+    scheme, _, secret = header.partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
+
+
+def judge(keys: Sequence[ApiKey], secret: str | None, scope: Scope, now: int) -> Refused | None:
+    """Why the secret is refused; None if it may. `now` is unix milliseconds."""
+    if not secret:
+        return "missing" if secret is None else "malformed"
+    key = find(keys, secret)
+    if key is None:
+        return "unknown"
+    if key.expired(now):
+        return "expired"
+    return None if key.allows(scope) else "scope"
+
+
+def refusal(refused: Refused, wanted: Scope) -> tuple[int, str, dict[str, str]]:
+    """Status, detail and headers of the answer: every 401 is the same, whatever was wrong."""
+    if refused == "scope":
+        challenge = f'Bearer realm="bluflow", error="insufficient_scope", scope="{wanted}"'
+        return 403, f"this needs a key of scope {wanted}", {"WWW-Authenticate": challenge}
+    detail = "this needs a valid API key: Authorization: Bearer <key>; `bluflow keys create` makes one"
+    return 401, detail, {"WWW-Authenticate": 'Bearer realm="bluflow"'}
 
 
 def create(path: Path, name: str, scope: Scope, now: int, expires_at: int | None = None) -> str:
