@@ -4,13 +4,13 @@ import asyncio
 import logging
 import sys
 
-import faust
 from aiokafka.errors import KafkaError
 
 from runtime.process import exit_codes, listen, start
 from runtime.registry import SensorRegistry, open_registry
 from runtime.settings import SettingsError
 from streams.app import make_app
+from streams.engine.app import EngineWorker
 from streams.places import Places, TopicsMissing, find_places
 from streams.settings import StreamsSettings
 
@@ -39,7 +39,7 @@ async def prepare(settings: StreamsSettings, registry: SensorRegistry) -> Places
     return places
 
 
-def worker() -> faust.Worker:
+def worker() -> EngineWorker:
     """The worker, ready to run. Raises SettingsError."""
     if sys.argv[1:] not in ([], ["worker"]):
         raise SettingsError("use: python -m streams worker")
@@ -48,7 +48,7 @@ def worker() -> faust.Worker:
     listen(settings, settings.port, "worker cannot listen").close()
     registry = open_registry(settings)
     app = make_app(settings, asyncio.run(prepare(settings, registry)), registry)
-    made = faust.Worker(app, loglevel="INFO", override_logging=False, redirect_stdouts=False, quiet=True)
+    made = EngineWorker(app, loglevel="INFO", override_logging=False, redirect_stdouts=False, quiet=True)
     made.spinner = None  # it draws on stdout, terminal or not
     return made
 

@@ -1,12 +1,13 @@
 """Real brokers for the whole run, one set of free ports; they die with the run, even when it is killed."""
 
+import fcntl
 import itertools
 import os
-import random
 import socket
-from collections import deque
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,20 +17,31 @@ from cli.embedded import kafka_command, mqtt_command, mqtt_config, wait_until_ac
 from schemas.topics import TOPICS
 
 _counter = itertools.count(1)
-# Below what the kernel gives to outgoing connections, or one of those takes a port between its choice and its use. Each
-# process of a run has its own stretch, and another run most likely begins elsewhere in it.
-_STRETCH = 1000
-_stretch = deque(range(_STRETCH))
-_stretch.rotate(random.randrange(_STRETCH))
-_ports = (
-    20_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 12 * _STRETCH + port
-    for port in itertools.cycle(_stretch)
-)
+# Below what the kernel gives to outgoing connections, or one of those takes a port between its choice and its use.
+_FIRST, _STRETCH, _STRETCHES = 20_000, 500, 25
+
+
+@cache
+def _ports(process: int) -> Iterator[int]:
+    """The ports of a stretch that is this process's as long as it lives, whatever else is tested on this machine.
+
+    A port that is free for a moment, while a broker is dead, is nobody else's either.
+    """
+    for number in range(_STRETCHES):
+        with suppress(OSError):  # somebody else's
+            lock = os.open(Path(tempfile.gettempdir()) / f"bluflow-ports-{number}", os.O_RDONLY | os.O_CREAT)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(lock)
+                raise
+            return itertools.cycle(range(_FIRST + number * _STRETCH, _FIRST + (number + 1) * _STRETCH))
+    raise AssertionError(f"{_STRETCHES} processes test on this machine already")
 
 
 def find_free_port() -> int:
     """A TCP port on 127.0.0.1 that nobody listens on now."""
-    for port in itertools.islice(_ports, _STRETCH):
+    for port in itertools.islice(_ports(os.getpid()), _STRETCH):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port

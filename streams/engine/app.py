@@ -1,5 +1,5 @@
 """The Faust app with what the engine asks of it: where a source's log must at least reach, and what to do if not; tasks
-that run while tables recover too.
+that run while tables recover too; a start and an end that wait for nothing.
 """
 
 import time
@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import faust
+from faust.tables.manager import TableManager
 from faust.types import TP
 
 from streams.engine.tails import Mark
@@ -17,11 +18,26 @@ TailLost = Callable[[int, int, int], None]
 Task = Callable[[], Coroutine[Any, Any, None]]
 
 
+class EngineTables(TableManager):
+    """Faust's tables, without the second that it sleeps before it looks at them."""
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()
+
+
+class EngineWorker(faust.Worker):
+    """Faust's worker, without the second that it sleeps after all has stopped."""
+
+    async def _sentinel_task(self) -> None:
+        pass
+
+
 class EngineApp(faust.App):
     """A source may declare what its recovered state says of the log, and hear of a tail that was lost."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, TableManager=EngineTables, **kwargs)
         self._expected: dict[str, Expected] = {}
         self._tail_lost: dict[str, list[TailLost]] = {}
         self._rebalance_began = 0.0

@@ -24,7 +24,8 @@ from tests.streams import uninterrupted
 from tests.streams.lives import CHANGELOG, Broker, Life
 from tests.streams.tracking import T0
 
-EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES") or 0)
+AT_RANDOM = int(os.environ.get("MACHINE_EXAMPLES") or 0)
+examples = AT_RANDOM or 250
 STEPS = 50
 RAW = 2  # raw partitions
 
@@ -147,15 +148,15 @@ class Faults(RuleBasedStateMachine):
         return found
 
 
-def tell(machine: type[Faults], examples: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So many stories. What would end a worker ends a story, not the tests."""
+def tell(machine: type[Faults], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stories. What would end a worker ends a story, not the tests."""
 
     def fail_stop(cause: object) -> NoReturn:
         raise cause if isinstance(cause, BaseException) else AssertionError(cause)
 
     monkeypatch.setattr(stage, "fail_stop", fail_stop)
     monkeypatch.setattr(store, "fail_stop", fail_stop)
-    how_many = settings(max_examples=EXAMPLES or examples, derandomize=not EXAMPLES, stateful_step_count=STEPS)
+    how_many = settings(max_examples=examples, derandomize=not AT_RANDOM, stateful_step_count=STEPS)
     logging.disable()
     try:
         run_state_machine_as_test(

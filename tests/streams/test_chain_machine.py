@@ -274,4 +274,4 @@ class Chain(Faults):
 
 
 def test_the_chain_comes_to_the_same_whatever_befalls_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    tell(Chain, 250, monkeypatch)
+    tell(Chain, monkeypatch)

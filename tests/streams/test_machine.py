@@ -184,4 +184,4 @@ class Track(Faults):
 
 
 def test_track_comes_to_the_same_whatever_befalls_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    tell(Track, 250, monkeypatch)
+    tell(Track, monkeypatch)

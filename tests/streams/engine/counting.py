@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-import faust
 import msgspec
 
 from streams.engine import (
@@ -25,7 +24,7 @@ from streams.engine import (
     Work,
     install,
 )
-from streams.engine.app import EngineApp
+from streams.engine.app import EngineApp, EngineWorker
 
 PARTITIONS = 4
 SLOW = float(os.environ.get("COUNT_SLOW", "0"))  # seconds for each batch, so that a kill meets work
@@ -132,5 +131,5 @@ if __name__ == "__main__":
     app = make_app(sys.argv[1], sys.argv[2])
     if FAULT:
         inject(app)
-    worker = faust.Worker(app, loglevel="INFO", override_logging=False)
+    worker = EngineWorker(app, loglevel="INFO", override_logging=False)
     worker.execute_from_commandline()

@@ -18,9 +18,11 @@ import pytest
 
 import cli.embedded  # noqa: F401
 import streams.app  # noqa: F401
+from tests.streams import machine
 from tests.streams.engine.mutations import NOTHING, VARIABLE, switch_off_what_is_named
 
 AT_ONCE = 3
+FEW = 25  # stories with all cures on: the suite tells them all in the tests themselves
 # no plugin but those that the settings name: finding and importing them all takes longer than most tests
 PLUGINS = ["-p", "pytest_asyncio.plugin", "-p", "pytest_timeout", "-p", "no:cacheprovider"]
 
@@ -32,7 +34,9 @@ def run(name: str, tests: list[str], folder: Path) -> int:
     os.dup2(log, 2)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.environ.pop("MACHINE_EXAMPLES", None)
-    if name != NOTHING:
+    if name == NOTHING:
+        machine.examples = FEW
+    else:
         os.environ[VARIABLE] = name
         switch_off_what_is_named()
         search_without_shrinking()
