@@ -152,7 +152,9 @@ def test_the_health_check_logs_in_and_shows_its_password_to_nobody(
     file.unlink()
     (tmp_path / "mqtt-probe").write_text("wrong\n")
     (tmp_path / "ca.crt").write_text(hardened.ca.read_text())
-    done = subprocess.run(command, env=env | {"SECRETS": str(tmp_path)}, capture_output=True, timeout=30, check=False)
+    done = subprocess.run(
+        command, env=env | {"SECRETS": str(tmp_path)}, capture_output=True, text=True, timeout=30, check=False
+    )
     assert done.returncode != 0
 
 
