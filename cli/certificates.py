@@ -54,8 +54,11 @@ def server(signer: Pair, names: Iterable[str], now: datetime) -> Pair:
     It may be shown as a client's too: nodes of one cluster show it to each other. Raises ValueError for an authority
     that cannot be read or a name that no certificate can hold.
     """
-    issuer = x509.load_pem_x509_certificate(signer.certificate.encode())
-    issuer_key = load_pem_private_key(signer.key.encode(), None)
+    try:
+        issuer = x509.load_pem_x509_certificate(signer.certificate.encode())
+        issuer_key = load_pem_private_key(signer.key.encode(), None)
+    except (ValueError, TypeError):  # TypeError: the key has a password
+        raise ValueError("the authority's ca.crt or ca.key is no PEM file without password: bring it back") from None
     if not isinstance(issuer_key, ec.EllipticCurvePrivateKey):
         raise ValueError("its key is not on an elliptic curve")
     key, several = ec.generate_private_key(ec.SECP256R1()), list(dict.fromkeys(names))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the topics of topics.list that are missing, and the client's user with its rights. Run as often as you like.
+# Makes the topics of topics.list that are missing, and the client's user with its password and rights. Run as often as you like.
 # Where a topic is there with another number of partitions it makes nothing, says how to migrate and ends with 1.
 #   PREFIX, REPLICATION   of the topics
 #   GENERATION   the one in use, if not the first: then the derived topics are `bluflow generation create`'s
@@ -38,9 +38,11 @@ while read -r name partitions settings; do
 done <<<"$list"
 
 [ -n "$CLIENT" ] || exit 0
-if ! rpk security user list | awk -v name="$CLIENT" '$1 == name { found = 1 } END { exit !found }'; then
-    rpk security user create "$CLIENT" --password "$(cat "${CLIENT_PASSWORD_FILE:?}")" \
-        --mechanism SCRAM-SHA-256 >/dev/null # it would print the password
+password=$(cat "${CLIENT_PASSWORD_FILE:?}")
+if rpk security user list | awk -v name="$CLIENT" '$1 == name { found = 1 } END { exit !found }'; then
+    rpk security user update "$CLIENT" --new-password "$password" --mechanism SCRAM-SHA-256 >/dev/null # it may be another one
+else
+    rpk security user create "$CLIENT" --password "$password" --mechanism SCRAM-SHA-256 >/dev/null # it would print it
 fi
 # All of our own topics and groups, no others; of the cluster what an idempotent producer and an admin client ask for.
 allow=(rpk security acl create --allow-principal "User:$CLIENT")

@@ -23,7 +23,7 @@ echo "Dockerfile: hadolint"
 "$tools/hadolint" Dockerfile
 
 echo "shell scripts: shellcheck"
-"$tools/shellcheck" .ci/run scripts/*.sh redpanda/*.sh influxdb/*.sh alertmanager/*.sh loki/*.sh
+"$tools/shellcheck" .ci/run scripts/*.sh mosquitto/*.sh redpanda/*.sh influxdb/*.sh alertmanager/*.sh loki/*.sh
 
 echo "haproxy.cfg: haproxy"
 /usr/sbin/haproxy -q -c -f mosquitto/haproxy.cfg

@@ -3,6 +3,7 @@
 set -euo pipefail
 missing=()
 [ -x /usr/sbin/mosquitto ] || missing+=(mosquitto)
+command -v mosquitto_sub >/dev/null || missing+=(mosquitto-clients)
 [ -x /usr/bin/chromium ] || missing+=(chromium)
 # read the stack's files in `make check-stack`
 command -v docker-compose >/dev/null || missing+=(docker-compose)

@@ -195,6 +195,18 @@ def test_half_a_pair_is_not_made_whole_by_another_half(tmp_path: Path) -> None:
     assert not (tmp_path / "secrets" / "ca.key").exists()
 
 
+@pytest.mark.parametrize("name", ["ca.crt", "ca.key"])
+def test_a_damaged_authority_is_named(tmp_path: Path, name: str) -> None:
+    bluflow("secrets", "init", folder=tmp_path)
+    (tmp_path / "secrets" / name).write_text("damaged")
+    for half in ("crt", "key"):
+        (tmp_path / "secrets" / f"api.{half}").unlink()
+    done = bluflow("secrets", "init", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "no certificate for api can be made: the authority's ca.crt or ca.key is no PEM file" in done.stderr
+
+
 def test_a_certificate_that_ends_soon_is_told(tmp_path: Path) -> None:
     bluflow("secrets", "init", folder=tmp_path)
     folder = tmp_path / "secrets"

@@ -1,6 +1,5 @@
 """The compose files: hardened as they say, whole, and full of settings that our processes take."""
 
-import ast
 import os
 import re
 from pathlib import Path
@@ -22,7 +21,7 @@ from streams.sinks.settings import SinkSettings
 from tests.cli.processes import environment
 from tests.deploy.compose import COMBINATIONS, ROOT, merged, volumes
 
-JOBS = {"volumes", "topics", "buckets", "buckets-b", "secrets", "keys", "bind-keys"}
+JOBS = {"volumes", "topics", "buckets", "buckets-b", "secrets", "keys", "bind-keys", "replay", "replay-b"}
 ROOTS = {"volumes": ["CHOWN"], "alloy": ["DAC_READ_SEARCH"]}  # who runs as root, with what
 PROCESSES: dict[str, type[Settings]] = {
     "bridge": BridgeSettings,
@@ -133,7 +132,8 @@ def test_only_commands_may_write_among_the_secrets(stack: Any) -> None:
     wanted.add(("bind-keys", "./secrets/bind-keys", False))
     if stack["combination"] != "poc":
         wanted |= {(name, "./secrets/keys", True) for name, _, _ in processes(stack)}
-        wanted.add(("streams", "./secrets/bind-keys", True))
+        workers = {"streams", "replay", "replay-b"} & stack["services"].keys()
+        wanted |= {(name, "./secrets/bind-keys", True) for name in workers}
     assert seen == wanted
 
 
@@ -145,6 +145,21 @@ def test_the_worker_reads_bind_keys_where_the_command_writes_them(stack: Any) ->
     if stack["combination"] != "poc":
         assert worker["environment"]["STREAMS_KEYS_FILE"] == command["environment"]["STREAMS_KEYS_FILE"]
         assert folder in {volume.target for volume in volumes(worker)}
+
+
+def test_days_are_rebuilt_with_the_worker_s_bind_keys_in_the_sinks_store(stack: Any) -> None:
+    services = stack["services"]
+    pairs = {"replay": "sinks", "replay-b": "sinks-b"}
+    for job, sink in pairs.items():
+        if job not in services:
+            assert stack["combination"] != "ha"
+            continue
+        told, theirs = services[job]["environment"], services[sink]["environment"]
+        for name in ("BROKER", "HISTORY", "INFLUXDB_URL", "INFLUXDB_TOKEN_FILE", "SSL_CERT_FILE"):
+            assert told[name] == theirs[name], name
+        assert told["STREAMS_KEYS_FILE"] == services["streams"]["environment"]["STREAMS_KEYS_FILE"]
+        stores = [{volume for volume in volumes(services[name]) if volume.is_named} for name in (job, sink)]
+        assert stores[0] == stores[1]
 
 
 def test_every_process_asks_for_keys_and_prometheus_has_one_but_in_the_proof_of_concept(stack: Any) -> None:
@@ -320,23 +335,3 @@ def test_mosquitto_s_memory_is_thrice_the_queue() -> None:
     queue = re.search(r"^max_queued_bytes (\d+)", (ROOT / "mosquitto/mosquitto.conf").read_text(), re.MULTILINE)
     assert queue
     assert int(limit.removesuffix("m")) * 1024**2 >= 3 * int(queue[1])
-
-
-def test_the_image_has_every_package_of_ours_and_the_locked_versions_of_others() -> None:
-    text = (ROOT / "Dockerfile").read_text()
-    project = (ROOT / "pyproject.toml").read_text()
-    packages = re.search(r"^packages = (\[.*\])", project, re.MULTILINE)
-    assert packages
-    allowed = (ROOT / ".dockerignore").read_text().splitlines()
-    copied = re.findall(r"^COPY (?!--from)(\S+) ", text, re.MULTILINE)
-    assert {*ast.literal_eval(packages[1])} <= set(copied)
-    assert all(f"!{each}" in allowed for each in copied)
-    whole, part = (blocks((ROOT / name).read_text()) for name in ("requirements.lock", "requirements-image.lock"))
-    assert part <= whole
-    assert not any(block.startswith(("pytest=", "mypy=", "ruff=", "playwright=")) for block in part)
-
-
-def blocks(lock: str) -> set[str]:
-    """Each package of a lock with its version and hashes; without the conditions, which depend on who asks for it."""
-    found = re.split(r"\n(?=\S)", lock.strip())
-    return {re.sub(r" ;.*? \\", r" \\", block) for block in found}

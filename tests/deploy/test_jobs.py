@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from schemas.topics import DAY, TOPICS
+from tests.deploy.compose import COMBINATIONS, merged
 from tests.deploy.conftest import ROOT
 
 FAKE_RPK = r"""#!/bin/bash
@@ -22,6 +23,8 @@ case "$1 $2 ${3:-}" in
 "topic create "*) echo "$3  $5  $7" >>"$state/topics"; echo "$3 OK" ;;
 "security user list") echo USERNAME; cat "$state/users" 2>/dev/null || true ;;
 "security user create") echo "$4" >>"$state/users"; echo "password: $6" ;;
+"security user update") echo "$4 $6 $8" >>"$state/passwords"; echo "$6" ;;
+"cluster health ") env | grep ^RPK_ >>"$state/environment"; echo "Healthy:   true" ;;
 "security acl create") shift 3; echo "$*" >>"$state/acls" ;;
 "redpanda start "*) printf '%s\n' "$RP_BOOTSTRAP_USER" >"$state/bootstrap" ;;
 *) echo "unknown: $*" >&2; exit 9 ;;
@@ -59,8 +62,8 @@ class Job:
         self.env = {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "STATE": str(self.state)}
         self.folder = folder
 
-    def run(self, script: str, **env: str) -> subprocess.CompletedProcess[str]:
-        command = ["bash", str(ROOT / script)]
+    def run(self, script: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        command = ["bash", str(ROOT / script), *arguments]
         return subprocess.run(command, env=self.env | env, capture_output=True, text=True, timeout=60, check=False)
 
     def lines(self, name: str) -> list[str]:
@@ -145,8 +148,27 @@ def test_the_client_gets_a_user_with_rights_on_our_own_topics_and_no_password_is
         "--resource-pattern-type prefixed",
         "--allow-principal User:bluflow --operation idempotent_write,describe --cluster",
     ]
-    job.topics()
+    assert not job.lines("passwords")
+    (job.folder / "client").write_text("another\n")
+    again = job.topics()
     assert job.lines("users") == ["bluflow"]
+    assert job.lines("passwords") == ["bluflow another SCRAM-SHA-256"]
+    assert "another" not in again.stdout + again.stderr
+
+
+@pytest.mark.parametrize("secured", [True, False])
+def test_the_health_check_logs_in_and_shows_its_password_to_nobody(job: Job, secured: bool) -> None:
+    """Every user of the machine can see arguments."""
+    test = merged(COMBINATIONS["default"])["services"]["redpanda"]["healthcheck"]["test"]
+    assert test == ["CMD-SHELL", "bash /config/rpk.sh cluster health | grep -Eq 'Healthy:.+true'"]
+    file = str(job.folder / "admin") if secured else ""
+    done = job.run("redpanda/rpk.sh", "cluster", "health", ADMIN_PASSWORD_FILE=file)
+    assert (done.returncode, done.stdout) == (0, "Healthy:   true\n")
+    assert job.lines("calls") == [f"{'admin-token' if secured else ''}|cluster health"]
+    given = dict(line.split("=", 1) for line in job.lines("environment"))
+    tls = {f"RPK_{part}{name}" for part in ("", "ADMIN_") for name in ("TLS_ENABLED", "TLS_CA")}
+    login = {"RPK_USER", "RPK_PASS", "RPK_SASL_MECHANISM"}
+    assert given.keys() == {"RPK_BROKERS", "RPK_ADMIN_HOSTS"} | (login | tls if secured else set())
 
 
 def test_without_logins_no_user_is_made(job: Job) -> None:

@@ -1,9 +1,12 @@
 """Who gets into the stack's mosquitto, and what each may say and hear there."""
 
+import os
 import re
 import signal
 import socket
 import ssl
+import stat
+import subprocess
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +20,7 @@ from cli.secret_folder import SecretFolder
 from streams.times import OUTAGE_BUDGET_MS
 from tests.bridge.conftest import BridgeProcess, raw_frames, until
 from tests.bridge.conftest import bridge as bridge
+from tests.deploy.compose import COMBINATIONS, merged
 from tests.deploy.conftest import ROOT, Connection, Hardened, needed
 
 Connect = Callable[..., Connection]
@@ -119,6 +123,39 @@ def test_nobody_but_the_operator_asks_a_gateway(connect: Connect, user: str) -> 
     connect(user).publish("shellypro2-a/rpc", b"forged")
     operator.publish("shellypro2-a/rpc", b"asked")
     assert gateway.heard_until(b"asked") == [("shellypro2-a/rpc", b"asked")]
+
+
+@pytest.mark.parametrize("topic", [(), ("$SYS/broker/clients/connected",)])
+def test_the_health_check_logs_in_and_shows_its_password_to_nobody(
+    hardened: Hardened, tmp_path: Path, topic: tuple[str, ...]
+) -> None:
+    """As the container runs it; `mosquitto_sub` notes its arguments first, which every user of the machine can see."""
+    [said] = [merged(COMBINATIONS["default"])["services"]["mosquitto"]["healthcheck"]["test"]]
+    assert said == ["CMD", "sh", "/mosquitto/config/probe.sh"]
+    (tmp_path / "mosquitto_sub").write_text(
+        f'#!/bin/sh\necho "$@" >{tmp_path}/arguments\nexec {needed("mosquitto_sub", "mosquitto-clients")} "$@"\n'
+    )
+    (tmp_path / "mosquitto_sub").chmod(0o755)
+    env = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "SECRETS": str(hardened.secrets.folder),
+        "PORT": str(hardened.port),
+        "XDG_CONFIG_HOME": str(tmp_path / "probe"),
+    }
+    command = ["sh", str(ROOT / "mosquitto" / "probe.sh"), *topic]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split()[0].isdigit()
+    assert hardened.password("probe") not in (tmp_path / "arguments").read_text()
+    [file] = (tmp_path / "probe").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    file.unlink()
+    (tmp_path / "mqtt-probe").write_text("wrong\n")
+    (tmp_path / "ca.crt").write_text(hardened.ca.read_text())
+    done = subprocess.run(
+        command, env=env | {"SECRETS": str(tmp_path)}, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode != 0
 
 
 def test_a_gateway_hears_no_other_one(connect: Connect) -> None:
