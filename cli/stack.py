@@ -106,7 +106,7 @@ class Stack:
         return ports
 
     def services(self, kafka_folder: KafkaFolder, topics_exist: Callable[[], Awaitable[None]]) -> list[Service]:
-        """In the order of starting; stopping goes the other way."""
+        """In the order of starting."""
         env, tls = self._env(), asking_tls(self.run)
         brokers = []
         if self.embedded_kafka:

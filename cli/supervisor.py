@@ -1,4 +1,4 @@
-"""Starts the processes in order, starts again what dies, stops all in reverse order. Knows nothing of what they do.
+"""Starts the processes in order, starts again what dies, stops each before what it needs. Knows not what they do.
 
 Idle it sleeps: ends are reported by threads that wait in the kernel, ports are asked only while something starts.
 """
@@ -175,13 +175,25 @@ class Supervisor:
         await asyncio.gather(*stops)
 
     async def _stop_all(self, hurry: asyncio.Event) -> None:
-        for child in reversed(self._children.values()):
-            process = child.running()
-            if process and not await process.stop(self._patience.stop, hurry):
-                self._say(
-                    f"{child.service.name} was killed: "
-                    + ("you asked for it" if hurry.is_set() else f"it did not stop within {self._patience.stop:g} s")
-                )
+        """Each once all that needed it have ended; those that do not need each other at the same time."""
+        ended = {name: asyncio.Event() for name in self._children}
+
+        async def stop(child: _Child) -> None:
+            for other in self._children.values():
+                if child.service.name in (*other.service.depends_on, *other.service.after):
+                    await ended[other.service.name].wait()
+            await self._stop(child, hurry)
+            ended[child.service.name].set()
+
+        await asyncio.gather(*map(stop, self._children.values()))
+
+    async def _stop(self, child: _Child, hurry: asyncio.Event) -> None:
+        process = child.running()
+        if process and not await process.stop(self._patience.stop, hurry):
+            self._say(
+                f"{child.service.name} was killed: "
+                + ("you asked for it" if hurry.is_set() else f"it did not stop within {self._patience.stop:g} s")
+            )
 
     async def _tell_when_ready(self, when_ready: Callable[[list[str]], None]) -> None:
         patience = self._patience

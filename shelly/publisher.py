@@ -17,6 +17,7 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from runtime.paho_thread import wait_for_end
 from runtime.settings import host_port
 from shelly.world.message import Message
 from shelly.world.outbox import KEPT
@@ -160,7 +161,7 @@ class Publisher:
         for link in self._connections:
             link.client.disconnect()
         for link in self._connections:
-            link.client.loop_stop()
+            wait_for_end(link.client)
 
     def _pump(self, seconds: float) -> None:
         """Do what paho's threads reported, waiting for the first report at most `seconds`."""

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from runtime.paho_thread import wait_for_end
 from tests.moved import FRAMES, gateway_of, move, newest, place_of, sensor_of, untouched
 from tests.polling import until
 
@@ -92,7 +93,7 @@ class Gateways:
 
     def close(self) -> None:
         self._client.disconnect()
-        self._client.loop_stop()
+        wait_for_end(self._client)
 
     def _subscribed(self, *_: Any) -> None:
         self._listens = True

@@ -1,4 +1,4 @@
-"""Real brokers for the whole run, one set of free ports; they die with the run, even when it is killed."""
+"""Real brokers for the whole run, ports of its own; they die with the run, even when it is killed."""
 
 import fcntl
 import itertools
@@ -11,14 +11,54 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from cli.child import spawn
 from cli.embedded import kafka_command, mqtt_command, mqtt_config, wait_until_accepts
 from schemas.topics import TOPICS
 
+HERE = Path(__file__).parent
+# Where several processes share the suite, file by file, these go first: none should be begun when the others are done.
+LONGEST = [
+    HERE / f"{name}.py"
+    for name in (
+        "cli/test_generation_switch",
+        "shelly/test_gateway_check",
+        "cli/test_archive",
+        "streams/engine/test_stock_faust",
+        "cli/test_sensor_registry",
+        "cli/test_archive_kafka",
+        "streams/engine/test_mutations",
+        "streams/test_worker_kills",
+        "cli/test_replay",
+        "api/test_schemathesis",
+        "streams/replay/test_rebuild",
+        "test_generations",
+        "page/test_board",
+        "page/test_looks",
+        "streams/engine/test_kills",
+        "benchmarks/test_parts",
+        "test_all_adapters",
+        "test_truth",
+        "streams/test_machine",
+        "streams/test_chain_machine",
+        "streams/test_hostile",
+    )
+]
+
+# how long an example takes says how busy the machine is
+settings.register_profile("unhurried", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
+settings.load_profile("unhurried")
+
 _counter = itertools.count(1)
 # Below what the kernel gives to outgoing connections, or one of those takes a port between its choice and its use.
 _FIRST, _STRETCH, _STRETCHES = 20_000, 500, 25
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        rank = {path: number for number, path in enumerate(LONGEST)}
+        items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
 @cache
@@ -103,4 +143,4 @@ async def topics(kafka: str, topic_prefix: str) -> str:
 @pytest.fixture(scope="session")
 def data() -> Path:
     """Frames and vectors as real gateways and sensors send them."""
-    return Path(__file__).parent / "data"
+    return HERE / "data"

@@ -7,7 +7,9 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -39,23 +41,39 @@ class Story(NamedTuple):
     begun: int
 
 
-@pytest.fixture(scope="module", params=["sqlite", "influxdb"])
-def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    folder = tmp_path_factory.mktemp("adapters")
-    env = {"SIMULATE": "0", "HISTORY": request.param, "BRIDGE_TICK_SECONDS": "1"}
-    if request.param == "influxdb":
-        server: Influx = request.getfixturevalue("influx")
-        env |= {"INFLUXDB_URL": server.url, "INFLUXDB_TOKEN_FILE": str(server.token_file)}
-        env["INFLUXDB_BUCKET"] = server.make_buckets()
-    env["BLUFLOW_SENSORS_FILE"] = str(folder / "sensors.yaml")
+@pytest.fixture(scope="module")
+def stories(influx: Influx, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Story]]:
+    """By store. Both at once: half a minute of the stream's clock passes for the two together."""
+    stores = {
+        "sqlite": {},
+        "influxdb": {
+            "INFLUXDB_URL": influx.url,
+            "INFLUXDB_TOKEN_FILE": str(influx.token_file),
+            "INFLUXDB_BUCKET": influx.make_buckets(),
+        },
+    }
+    with ExitStack() as running:
+        yield {
+            store: running.enter_context(telling(tmp_path_factory.mktemp(store), HISTORY=store, **env))
+            for store, env in stores.items()
+        }
+
+
+@pytest.fixture(params=["sqlite", "influxdb"])
+def story(request: pytest.FixtureRequest, stories: dict[str, Story]) -> Story:
+    return stories[request.param]
+
+
+@contextmanager
+def telling(folder: Path, **history: str) -> Iterator[Story]:
+    """A stack that has heard every frame."""
     named = {sensor_of(place, number): name_of(place, number) for place in range(len(FRAMES)) for number in range(2)}
     registry = {sensor: {"name": name, "location": f"Room of {name}"} for sensor, name in named.items()}
     (folder / "sensors.yaml").write_text(yaml.safe_dump({"sensors": registry}))
-    env["STREAMS_KEYS_FILE"] = str(folder / "keys.yaml")
     (folder / "keys.yaml").write_text(f'"{ENCRYPTED}": "{KEY}"\n')
     (folder / "keys.yaml").chmod(0o600)
-
-    with running_stack(folder / "data", **env) as stack:
+    files = {"BLUFLOW_SENSORS_FILE": str(folder / "sensors.yaml"), "STREAMS_KEYS_FILE": str(folder / "keys.yaml")}
+    with running_stack(folder / "data", SIMULATE="0", BRIDGE_TICK_SECONDS="1", **files, **history) as stack:
         gateways = Gateways(stack.mqtt)
         begun = int(time.time() * 1000)
         try:

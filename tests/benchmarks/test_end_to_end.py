@@ -15,6 +15,7 @@ from benchmarks.end_to_end.load import Sent, play
 from benchmarks.end_to_end.plan import Plan
 from benchmarks.figures import percentile
 from benchmarks.pipeline import Cost
+from runtime.paho_thread import wait_for_end
 from runtime.settings import host_port
 from schemas.frame import Frame
 from shelly.world.air import Heard
@@ -85,7 +86,7 @@ def test_every_message_that_is_due_is_published_and_acknowledged(tmp_path: Path)
             until(lambda: len(came) >= late.packets, 10, "every message")
         finally:
             client.disconnect()
-            client.loop_stop()
+            wait_for_end(client)
     assert sent.sent == late.packets == 500
     assert sent.late > 19
     assert sorted(came) == sorted(late.message(place)[1] for place in range(500))

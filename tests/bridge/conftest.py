@@ -23,6 +23,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from cli.child import spawn
 from cli.embedded import kafka_command, mqtt_command, mqtt_config, wait_until_accepts
 from runtime.kafka import ensure_topics
+from runtime.paho_thread import wait_for_end
 from runtime.settings import host_port
 from schemas.frame import tick_time
 from schemas.topics import DEAD_LETTERS, RAW_FRAMES, TOPICS
@@ -236,7 +237,7 @@ class Gateway:
 
     def close(self) -> None:
         self._client.disconnect()
-        self._client.loop_stop()
+        wait_for_end(self._client)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from cli.child import spawn
 from cli.embedded import wait_until_accepts
 from cli.secret_folder import SecretFolder
+from runtime.paho_thread import wait_for_end
 from tests.bridge.conftest import MOSQUITTO, Broker
 from tests.conftest import find_free_port
 from tests.deploy.secured_kafka import SecuredKafka, secured_kafka
@@ -163,7 +164,7 @@ class Connection:
 
     def close(self) -> None:
         self._client.disconnect()
-        self._client.loop_stop()
+        wait_for_end(self._client)
 
 
 @pytest.fixture

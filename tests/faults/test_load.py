@@ -12,6 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from cli.child import spawn
 from cli.embedded import wait_until_accepts
+from runtime.paho_thread import wait_for_end
 from tests.conftest import find_free_port
 from tests.faults.load import Load, Plan, publishing
 from tests.polling import until
@@ -56,7 +57,7 @@ class House:
         self.broker.terminate()
         self.broker.wait(10)
         self.listener.disconnect()
-        self.listener.loop_stop()
+        wait_for_end(self.listener)
 
 
 @contextmanager

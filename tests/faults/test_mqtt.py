@@ -9,6 +9,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from bridge.settings import SHELLY_SUBSCRIPTIONS
+from runtime.paho_thread import wait_for_end
 from tests.faults.evidence import Evidence
 from tests.faults.judge import Judge
 from tests.faults.load import Plan, publishing
@@ -52,7 +53,7 @@ def make_session(pipeline: Pipeline) -> None:
     client.subscribe([(text, 1) for text in SHELLY_SUBSCRIPTIONS])
     until(lambda: granted, 10, "SUBACK")
     client.disconnect()
-    client.loop_stop()
+    wait_for_end(client)
 
 
 @pytest.mark.timeout(600)

@@ -13,6 +13,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from cli.child import spawn
+from runtime.paho_thread import wait_for_end
 from runtime.settings import host_port
 from shelly.inventory.agenda import FIRST_DELAY, OPEN_AT_ONCE, SETTLE, TRIES, UNSUPPORTED, Agenda, Request
 from tests.cli.processes import environment
@@ -188,7 +189,7 @@ def test_the_process_asks_over_mqtt_and_ends_in_order(mqtt: str, tmp_path: Path,
         child.kill()
         child.wait()
         client.disconnect()
-        client.loop_stop()
+        wait_for_end(client)
 
 
 def ready(port: int) -> bool:

@@ -13,6 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from cli.child import spawn
 from cli.commands import run_command
 from cli.embedded import mqtt_command, mqtt_config, wait_until_accepts
+from runtime.paho_thread import wait_for_end
 from runtime.settings import host_port
 from shelly.playback import due_at, first_moment
 from shelly.publisher import Publisher
@@ -51,7 +52,7 @@ class Listener:
 
     def close(self) -> None:
         self.client.disconnect()
-        self.client.loop_stop()
+        wait_for_end(self.client)
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
-"""A million hostile payloads: the fold of decode never raises, keeps each payload's bytes or makes records of it that
-track can read, and track folds those without raising.
+"""Hostile payloads: the fold of decode never raises, keeps each payload's bytes or makes records of it that track can
+read, and track folds those without raising. `THOROUGH=1` tries a million.
 """
 
 import json
+import os
 import random
 from collections import Counter
 from pathlib import Path
@@ -46,7 +47,7 @@ READ = {
     FRESHNESS.name: decode_transition,
     CLOCK.name: decode_clock,
 }
-PAYLOADS, BATCH = 1_000_000, 5_000
+PAYLOADS, BATCH = 1_000_000 if os.environ.get("THOROUGH") else 200_000, 5_000
 MQTT_TOPICS = ("gw/events/rpc", "gw/events/ble", "gw/status/x:1", "odd", "a/b/c/events/rpc")
 
 
@@ -72,7 +73,7 @@ def hostile(dice: random.Random, real: list[bytes]) -> bytes:
 
 
 @pytest.mark.timeout(900)
-def test_a_million_random_payloads_stop_nothing(data: Path) -> None:
+def test_random_payloads_stop_nothing(data: Path) -> None:
     dice = random.Random(11)
     frames = json.loads((data / "shelly-frames.json").read_text())
     real = [json.dumps(frame["payload"]).encode() for frame in frames if isinstance(frame["payload"], dict)]

@@ -1,4 +1,5 @@
-"""The real worker killed with SIGKILL five times while 60,000 advertisements are worked off, the sinks beside it.
+"""The real worker killed with SIGKILL five times while 60,000 advertisements are worked off, the sinks beside it;
+300,000 with `THOROUGH=1`.
 
 In the end decode, history, latest and counts equal a plain single-process run of the same folds over the same logs.
 """
@@ -46,7 +47,8 @@ from streams.watermark import KEY as WATERMARK
 from tests.conftest import find_free_port, serving
 from tests.streams.engine.conftest import read_all, until
 
-ADVERTS, PER_FRAME, SENSORS, GATEWAYS, KILLS = 60_000, 6, 500, 20, 5
+ADVERTS = 300_000 if os.environ.get("THOROUGH") else 60_000
+PER_FRAME, SENSORS, GATEWAYS, KILLS = 6, 500, 20, 5
 T0 = 1_759_654_321_000
 TICK_MS = 30_000
 # the frames are of 2025, older than what the history keeps

@@ -10,6 +10,7 @@ from typing import Any
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from runtime.paho_thread import wait_for_end
 from runtime.settings import host_port
 from tests.api.homeassistant.documented import Configuration, SensorEntity, read
 
@@ -49,7 +50,7 @@ class Assistant:
 
     def end(self) -> None:
         self._client.disconnect()
-        self._client.loop_stop()
+        wait_for_end(self._client)
 
     def shown(self) -> dict[str, object]:
         """Every entity by its unique id: a value, `unknown` or `unavailable`."""

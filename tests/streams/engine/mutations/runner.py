@@ -48,7 +48,7 @@ def search_without_shrinking() -> None:
     """A story that fails is enough; nobody reads it."""
     from hypothesis import Phase, settings
 
-    settings.register_profile("mutation", phases=[Phase.generate], report_multiple_bugs=False)
+    settings.register_profile("mutation", phases=[Phase.generate], report_multiple_bugs=False, deadline=None)
     settings.load_profile("mutation")
 
 
