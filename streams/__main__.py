@@ -6,6 +6,7 @@ import sys
 
 from aiokafka.errors import KafkaError
 
+from runtime.data_folder import check_folder
 from runtime.process import exit_codes, listen, start
 from runtime.registry import SensorRegistry, open_registry
 from runtime.settings import SettingsError
@@ -44,6 +45,7 @@ def worker() -> EngineWorker:
     if sys.argv[1:] not in ([], ["worker"]):
         raise SettingsError("use: python -m streams worker")
     settings = start(StreamsSettings, name="worker", kafka=True)
+    check_folder(settings.data)
     # whether the health page will have its port: Faust would bury that in a traceback
     listen(settings, settings.port, "worker cannot listen").close()
     registry = open_registry(settings)

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 from history.archive import Archive
 from history.open import open_writer
 from history.store import StoreMisconfigured, StoreUnavailable
+from runtime.data_folder import check_folder
 from runtime.health import health_page
 from runtime.page_keys import page_keys
 from runtime.registry import SensorRegistry, open_registry
@@ -68,14 +68,3 @@ async def app(settings: SinkSettings, stop: asyncio.Event) -> None:
         following = group.create_task(registry.run())
         await asyncio.wait([group.create_task(sink.run(stop)) for sink in running])
         following.cancel()
-
-
-def check_folder(folder: Path) -> None:
-    """Make the stores' folder if there is none. Raises SettingsError if it cannot be written."""
-    probe = folder / ".writable"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink(missing_ok=True)  # another process may be looking too
-    except OSError as error:
-        raise SettingsError(f"data folder {folder}: {error.strerror}") from None

@@ -19,11 +19,13 @@ FAKE_RPK = r"""#!/bin/bash
 state=$STATE
 echo "$RPK_PASS|$*" >>"$state/calls"
 case "$1 $2 ${3:-}" in
-"topic list "*) echo "NAME  PARTITIONS  REPLICAS"; cat "$state/topics" 2>/dev/null || true ;;
+"topic list "*)
+    [ "${RPK_USER:-}" != bluflow ] || [ "$RPK_PASS" = "$(cat "$state/password")" ] || exit 1
+    echo "NAME  PARTITIONS  REPLICAS"; cat "$state/topics" 2>/dev/null || true ;;
 "topic create "*) echo "$3  $5  $7" >>"$state/topics"; echo "$3 OK" ;;
 "security user list") echo USERNAME; cat "$state/users" 2>/dev/null || true ;;
-"security user create") echo "$4" >>"$state/users"; echo "password: $6" ;;
-"security user update") echo "$4 $6 $8" >>"$state/passwords"; echo "$6" ;;
+"security user create") echo "$4" >>"$state/users"; echo "$6" >"$state/password"; echo "password: $6" ;;
+"security user update") echo "$4 $6 $8" >>"$state/updates"; echo "$6" >"$state/password"; echo "$6" ;;
 "cluster health ") env | grep ^RPK_ >>"$state/environment"; echo "Healthy:   true" ;;
 "security acl create") shift 3; echo "$*" >>"$state/acls" ;;
 "redpanda start "*) printf '%s\n' "$RP_BOOTSTRAP_USER" >"$state/bootstrap" ;;
@@ -142,17 +144,18 @@ def test_the_client_gets_a_user_with_rights_on_our_own_topics_and_no_password_is
     done = job.topics()
     assert job.lines("users") == ["bluflow"]
     assert "client-password" not in done.stdout + done.stderr
-    assert all(call.startswith("admin-token|") for call in job.lines("calls"))
+    assert all(call.startswith("admin-token|") for call in job.lines("calls"))  # it logs in as the superuser
     assert job.lines("acls") == [
         "--allow-principal User:bluflow --operation all --topic shelly. --group shelly. "
         "--resource-pattern-type prefixed",
         "--allow-principal User:bluflow --operation idempotent_write,describe --cluster",
     ]
-    assert not job.lines("passwords")
+    assert job.topics().returncode == 0
+    assert not job.lines("updates")
     (job.folder / "client").write_text("another\n")
     again = job.topics()
-    assert job.lines("users") == ["bluflow"]
-    assert job.lines("passwords") == ["bluflow another SCRAM-SHA-256"]
+    assert (again.returncode, job.lines("users")) == (0, ["bluflow"])
+    assert job.lines("updates") == ["bluflow another SCRAM-SHA-256"]
     assert "another" not in again.stdout + again.stderr
 
 

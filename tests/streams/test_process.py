@@ -37,6 +37,13 @@ def test_a_bad_setting_is_one_line(env: dict[str, str], words: tuple[str, ...]) 
     assert_one_line(worker("worker", **env), *words)
 
 
+def test_a_data_folder_that_cannot_be_made_is_one_line(tmp_path: Path, free_port: object) -> None:
+    (tmp_path / "taken").write_text("")
+    port = str(free_port())  # type: ignore[operator]
+    run = worker("worker", BLUFLOW_DATA=str(tmp_path / "taken" / "data"), STREAMS_PORT=port)
+    assert_one_line(run, "data folder", "BLUFLOW_DATA", "Not a directory")
+
+
 def test_an_unknown_word_is_one_line() -> None:
     assert_one_line(worker("workr"), "python -m streams worker")
 
