@@ -5,8 +5,8 @@ import itertools
 import os
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from cli.child import spawn
 from cli.embedded import kafka_command, mqtt_command, mqtt_config, wait_until_accepts
-from schemas.topics import TOPICS
+from schemas.topics import TOPICS, Topic
 
 HERE = Path(__file__).parent
 # Where several processes share the suite, file by file, these go first: none should be begun when the others are done.
@@ -132,12 +132,29 @@ def mqtt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-async def topics(kafka: str, topic_prefix: str) -> str:
+async def topics(kafka: str, topic_prefix: str) -> AsyncIterator[str]:
     """Every bluflow topic under this test's own prefix; gives the prefix. Changelog names carry the prefix too."""
+    async with topics_while(kafka, TOPICS, topic_prefix):
+        yield topic_prefix
+
+
+@asynccontextmanager
+async def topics_while(broker: str, topics: Sequence[Topic], prefix: str) -> AsyncIterator[None]:
+    """The topics, and all else that begins so, while the context lasts: what is left there, the embedded broker would
+    write to its file once a second until the run ends.
+    """
+    from aiokafka.admin import AIOKafkaAdminClient
+
     from runtime.kafka import ensure_topics
 
-    await ensure_topics(kafka, TOPICS, topic_prefix, embedded=True)
-    return topic_prefix
+    await ensure_topics(broker, topics, prefix, embedded=True)
+    yield
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await admin.start()
+    try:
+        await admin.delete_topics([name for name in await admin.list_topics() if name.startswith(prefix)])
+    finally:
+        await admin.close()
 
 
 @pytest.fixture(scope="session")

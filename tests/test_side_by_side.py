@@ -1,10 +1,12 @@
-"""Tests that run side by side: no two processes draw from the same ports, and the long files are known."""
+"""Tests that run side by side or one after the other: whose ports are whose, what is left, which files are long."""
 
 import subprocess
 import sys
 
+from runtime.kafka import topics_of
+from schemas.topics import TOPICS
 from tests.cli.processes import ROOT
-from tests.conftest import LONGEST, find_free_port
+from tests.conftest import LONGEST, find_free_port, topics_while
 
 DRAW = "from tests.conftest import find_free_port; print(find_free_port(), flush=True); input()"
 
@@ -28,3 +30,9 @@ def test_processes_that_run_side_by_side_share_no_port() -> None:
 
 def test_what_goes_first_is_there() -> None:
     assert [path for path in LONGEST if not path.exists()] == []
+
+
+async def test_what_a_test_wrote_goes_with_it(kafka: str, topic_prefix: str) -> None:
+    async with topics_while(kafka, TOPICS, topic_prefix):
+        assert len([name for name in await topics_of(kafka) if name.startswith(topic_prefix)]) == len(TOPICS)
+    assert [name for name in await topics_of(kafka) if name.startswith(topic_prefix)] == []

@@ -11,9 +11,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from faust.types import TP
 
 from cli.child import spawn
-from runtime.kafka import ensure_topics
 from schemas.topics import Topic
 from streams.engine.consumer import BatchConsumer, RecordBatch
+from tests.conftest import topics_while
 from tests.streams.engine.counting import PARTITIONS, make_app
 
 PLACE = TP("in", 0)
@@ -45,9 +45,9 @@ async def read_all(broker: str, topic: str, partitions: int = PARTITIONS) -> lis
 
 
 @pytest.fixture
-async def counting_topics(kafka: str, topic_prefix: str) -> str:
-    await ensure_topics(kafka, TOPICS, topic_prefix, embedded=True)
-    return topic_prefix
+async def counting_topics(kafka: str, topic_prefix: str) -> AsyncIterator[str]:
+    async with topics_while(kafka, TOPICS, topic_prefix):
+        yield topic_prefix
 
 
 @pytest.fixture
