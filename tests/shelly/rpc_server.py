@@ -19,6 +19,7 @@ _OPEN = "Shelly.GetDeviceInfo"
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or the body waits 40 ms until the head is acknowledged
     gateway: StandInGateway
     nonces: dict[str, int]  # -> how often it was used
 

@@ -1,5 +1,6 @@
 """Days folded again from raw frames: the same each time, the same as live, and never at the price of history."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from history.archive import Placed
@@ -118,23 +119,33 @@ async def test_a_range_gives_what_its_days_give_one_by_one(tmp_path: Path) -> No
     assert await export(whole) == await export(single)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Reading], bytes]:
+    """The readings of a rebuild into an empty history, and all of it."""
+
+    async def made() -> tuple[list[Reading], bytes]:
+        history = SqliteHistory(tmp_path_factory.mktemp("clean") / "clean")
+        await replay(history, THREE_DAYS)
+        return [each for sensor in SENSORS for each in await readings_of(history, sensor)], await export(history)
+
+    return asyncio.run(made())
+
+
+@settings(max_examples=15)
 @given(st.data())
 async def test_whatever_was_held_before_the_rebuild_is_the_same(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    tmp_path_factory: pytest.TempPathFactory, clean: tuple[list[Reading], bytes], data: st.DataObject
 ) -> None:
     """Rows of the log's frames that a worse worker wrote: moved, doubled, missing, of any epoch, all go."""
-    folder = tmp_path_factory.mktemp("any")
-    clean, dirty = SqliteHistory(folder / "clean"), SqliteHistory(folder / "dirty")
-    await replay(clean, THREE_DAYS)
-    rows = [each for sensor in SENSORS for each in await readings_of(clean, sensor)]
+    rows, exported = clean
+    dirty = SqliteHistory(tmp_path_factory.mktemp("any") / "dirty")
     for row in data.draw(st.lists(st.sampled_from(rows), max_size=12)):
         moved = data.draw(st.integers(-2 * MINUTE, 2 * MINUTE))
         if row.measured_at + moved in SECOND_DAY:
             at = msgspec.structs.replace(row.at, epoch=data.draw(st.integers(0, 3)))
             await dirty.write([msgspec.structs.replace(row, measured_at=row.measured_at + moved, at=at)])
     await replay(dirty, THREE_DAYS)
-    assert await export(clean) == await export(dirty)
+    assert await export(dirty) == exported
 
 
 async def test_a_key_that_was_added_brings_what_was_dead(history: SqliteHistory) -> None:
