@@ -99,6 +99,15 @@ def ends(certificate: str) -> datetime:
     return x509.load_pem_x509_certificate(certificate.encode()).not_valid_after_utc
 
 
+def is_for(certificate: str, name: str) -> bool:
+    """Whether a PEM certificate is for that host name or address. Raises ValueError if it is none."""
+    extensions = x509.load_pem_x509_certificate(certificate.encode()).extensions
+    try:
+        return _general_name(name) in extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:  # one of one's own, which names nobody
+        return False
+
+
 def today() -> datetime:
     """Now, as certificates count time."""
     return datetime.now(UTC)

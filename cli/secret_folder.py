@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from api.times import system_clock
-from cli.certificates import Pair, authority, client, ends, server, today
+from cli.certificates import Pair, authority, client, ends, is_for, server, today
 from cli.mosquitto_users import is_user, password_line, users_in
 from cli.page_logins import web_configuration
 from cli.unusable import Unusable
@@ -106,6 +106,18 @@ class SecretFolder:
                 raise Unusable(f"{self.folder / name}.crt is no certificate: take it away with its key") from None
             if end < today() + _SOON:
                 lines.append(f"{name}.crt ends on {end:%Y-%m-%d}: take it and {name}.key away, run this again, restart")
+        return lines
+
+    def lacking(self, hosts: list[str]) -> list[str]:
+        """A line for each certificate that is not for every name under which its server is reached."""
+        lines = []
+        for name, services in SERVERS.items():
+            certificate = self._read(f"{name}.crt")
+            wanted = [*services, *HERE, *(hosts if name == "mosquitto" else [])]
+            if lacks := [each for each in wanted if not is_for(certificate, each)]:
+                lines.append(
+                    f"{name}.crt is not for {', '.join(lacks)}: take it and {name}.key away, run this again, restart"
+                )
         return lines
 
     def unknown_keys(self) -> list[str]:

@@ -34,6 +34,8 @@ def init(
     made = SecretFolder(folder)
     made.complete(host or [], [*(gateway or []), *(_names(gateways_file) if gateways_file else [])])
     _tell(made)
+    for line in made.lacking(host or []):
+        typer.echo(line)
     if not made.gateways():
         typer.echo("no gateway has a user yet: bluflow secrets gateway add PREFIX")
     _tell_owner()

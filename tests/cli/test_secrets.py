@@ -13,7 +13,7 @@ import bcrypt
 import pytest
 import yaml
 
-from cli.certificates import AUTHORITY_DAYS, Pair, authority, ends, server
+from cli.certificates import AUTHORITY_DAYS, Pair, authority, client, ends, server
 from cli.mosquitto_users import users_in
 from cli.page_logins import USER
 from cli.secret_folder import ASKING, BIND_KEYS, KEYS, OWN_USERS, SERVERS
@@ -216,6 +216,14 @@ def test_a_certificate_that_ends_soon_is_told(tmp_path: Path) -> None:
     assert "influxdb.crt ends on 2025-12-31" in bluflow("secrets", "init", folder=tmp_path).stdout
 
 
+def test_a_certificate_of_one_s_own_that_names_nobody_is_told(tmp_path: Path) -> None:
+    bluflow("secrets", "init", folder=tmp_path)
+    own = client("grafana", datetime.now(UTC))
+    (tmp_path / "secrets" / "grafana.crt").write_text(own.certificate)
+    said = bluflow("secrets", "init", folder=tmp_path).stdout
+    assert "grafana.crt is not for grafana, localhost, 127.0.0.1: take it and grafana.key away" in said
+
+
 @pytest.mark.parametrize("name", [*(names[0] for names in SERVERS.values()), "localhost"])
 def test_a_client_that_trusts_the_authority_believes_each_server_by_its_name(made: Path, name: str) -> None:
     folder = made / "secrets"
@@ -233,6 +241,20 @@ def test_the_address_that_was_given_stands_in_mosquitto_s_certificate(made: Path
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "mosquitto.crt", folder / "mosquitto.key")
     assert shake_hands(context, ssl.create_default_context(cafile=str(folder / "ca.crt")), "192.168.1.10") is None
+
+
+def test_a_name_that_a_certificate_lacks_is_told_and_is_in_the_next_one(tmp_path: Path) -> None:
+    """Else gateways would refuse a server that was set up before anyone said where they find it."""
+    bluflow("secrets", "init", "--host", "192.168.1.10", folder=tmp_path)
+    before = texts(tmp_path / "secrets")
+    wanted = ("--host", "192.168.1.10", "--host", "house.example.org", "--host", "2001:DB8::0:1")
+    said = bluflow("secrets", "init", *wanted, folder=tmp_path).stdout
+    assert "mosquitto.crt is not for house.example.org, 2001:DB8::0:1: take it and mosquitto.key away, run this" in said
+    assert texts(tmp_path / "secrets") == before
+    for half in ("crt", "key"):
+        (tmp_path / "secrets" / f"mosquitto.{half}").unlink()
+    assert "is not for" not in bluflow("secrets", "init", *wanted, folder=tmp_path).stdout
+    assert "is not for" not in bluflow("secrets", "init", *wanted, folder=tmp_path).stdout
 
 
 def test_an_authority_outlives_what_it_signs() -> None:
