@@ -87,7 +87,7 @@ def bluflow(*arguments: str, folder: Path, **env: str) -> "subprocess.CompletedP
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,  # of what hangs, on a machine that has other work
         check=False,
     )
 

@@ -81,7 +81,7 @@ def start_worker(tmp_path: Path) -> Iterator[Callable[..., "object"]]:
         child.wait()
 
 
-async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Poll an async or plain condition until it holds; fails the test when it does not in time."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
