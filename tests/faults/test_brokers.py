@@ -11,7 +11,7 @@ from tests.faults.trial import Trial
 
 Begin = Callable[..., Trial]
 CUT_SECONDS = 60
-SLOW_SECONDS = 10
+SLOW_SECONDS = 8
 FULL_SECONDS = 5
 
 

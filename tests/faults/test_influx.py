@@ -19,7 +19,7 @@ from tests.influxdb import Influx, running
 
 SENSORS = 100
 RATE = 1000
-HURT_SECONDS = 5
+HURT_SECONDS = 3
 ORDERS = ("500", "429", "401", "slow")
 KILLED, BAD_POINT = "influxd killed", "400 for one point of a batch"
 
@@ -82,7 +82,7 @@ def test_influxdb_in_trouble(pipeline: Pipeline, block: int, tmp_path: Path, jud
         ledgers: dict[str, Ledger] = {}
         for number, fault in enumerate((*ORDERS, KILLED, BAD_POINT)):
             ledger = str(tmp_path / f"ledger-{number}")
-            plan = Plan(mqtt=own.mqtt, ledger=ledger, block=block * 8 + number, sensors=SENSORS, rate=RATE, seconds=5)
+            plan = Plan(mqtt=own.mqtt, ledger=ledger, block=block * 8 + number, sensors=SENSORS, rate=RATE, seconds=4)
             ledgers[fault] = hurt(own, influx, shim, plan, fault)
         refused = plan.sensor(0)
         bad = [identity for identity in ledgers[BAD_POINT] if identity[0] == refused]

@@ -26,7 +26,7 @@ persistence_location {folder}/
 max_inflight_messages 0
 max_queued_messages 0
 """
-RATE, SECONDS = 1000, 4
+RATE, SECONDS = 1000, 3
 
 
 class House:

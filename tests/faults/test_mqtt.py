@@ -23,7 +23,7 @@ HOURS = 3 * 3600  # seconds
 
 @pytest.mark.timeout(600)
 def test_what_the_mqtt_broker_delivers_again(pipeline: Pipeline, trial: Begin) -> None:
-    under = trial(pipeline, "messages sent twice, bridge killed", seconds=12, again=5)
+    under = trial(pipeline, "messages sent twice, bridge killed", seconds=10, again=5)
     hurt_at = time.time()
     pipeline.kill("bridge")
     pipeline.start("bridge")
@@ -33,7 +33,7 @@ def test_what_the_mqtt_broker_delivers_again(pipeline: Pipeline, trial: Begin) -
 
 @pytest.mark.timeout(600)
 def test_the_five_messages_that_a_gateway_keeps(pipeline: Pipeline, trial: Begin) -> None:
-    under = trial(pipeline, "MQTT broker away, gateways keep five", seconds=18, lossless=False)
+    under = trial(pipeline, "MQTT broker away, gateways keep five", seconds=14, lossless=False)
     hurt_at = time.time()
     pipeline.term("mosquitto")
     gone_until = time.time() + 5
@@ -65,7 +65,7 @@ def test_three_hours_in_the_queue_of_the_mqtt_broker(
         away.cluster.make_topics(away.prefix)
         away.start("mosquitto")
         make_session(away)
-        plan = Plan(mqtt=away.mqtt, ledger=str(tmp_path / "ledger"), block=block, span=HOURS, sensors=200)
+        plan = Plan(mqtt=away.mqtt, ledger=str(tmp_path / "ledger"), block=block, span=HOURS, sensors=200, seconds=8)
         with publishing(plan) as load:
             away.until(lambda: load.done, 120, "the MQTT broker took all of it")
             ledger = load.ledger.packets()

@@ -55,7 +55,7 @@ async def produce(broker: str, prefix: str, block: int) -> list[bytes]:
 @pytest.mark.timeout(600)
 def test_garbage_at_every_stage(block: int, data: Path, pipeline: Pipeline, trial: Callable[..., Trial]) -> None:
     restarts = dict(pipeline.restarts)
-    under = trial(pipeline, "poison at every stage", seconds=10)
+    under = trial(pipeline, "poison at every stage", seconds=8)
     frames = bad_frames(data)
     host, port = pipeline.mqtt.split(":")
     for topic, payload in frames:

@@ -40,7 +40,7 @@ def full(pipeline: Pipeline) -> Iterator[None]:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("fault", "spoil", "seconds"),
-    [("history locked for 60 s", locked, OUTAGE), ("disk full under SQLite", full, 10)],
+    [("history locked for 60 s", locked, OUTAGE), ("disk full under SQLite", full, 6)],
 )
 def test_sqlite_that_cannot_be_written(
     fault: str,
