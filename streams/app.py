@@ -4,7 +4,6 @@ Both stages run in one Faust app; what they do is in decode.py and track.py, how
 """
 
 import asyncio
-import gc
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -35,8 +34,6 @@ REPORT_SECONDS = 5.0
 def make_app(settings: StreamsSettings, places: Places, registry: SensorRegistry) -> EngineApp:
     """The worker's Faust app. Agents only route; a stage's fold does the work. `registry` was read already."""
     install()
-    # states are long-lived and free of cycles: the default thresholds scan them all the time
-    gc.set_threshold(100_000, 50, 50)
     app = _engine_app(settings)
 
     decode_stage = DecodeStage(places, bind_keys(open_keys(settings)))

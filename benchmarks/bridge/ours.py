@@ -10,6 +10,7 @@ from benchmarks.meter import Meter
 from bridge.app import bridge
 from bridge.in_flight import Delivery, InFlight
 from bridge.settings import BridgeSettings
+from runtime.process import collect_seldom
 from schemas.topics import RAW_FRAMES
 from tests.conftest import find_free_port
 
@@ -49,4 +50,5 @@ async def main(mqtt: str, broker: str, prefix: str, count: int) -> None:
 
 
 if __name__ == "__main__":
+    collect_seldom()  # as each of our processes does
     asyncio.run(main(*sys.argv[1:4], int(sys.argv[4])))  # type: ignore[call-arg, arg-type]

@@ -15,6 +15,7 @@ import faust
 from benchmarks.engine.backlog import PARTITIONS
 from benchmarks.engine.job import Job, job
 from benchmarks.meter import Meter
+from runtime.process import collect_seldom
 from runtime.registry import open_registry
 from schemas.topics import ADVERTISEMENTS, READINGS, TOPICS, Topic
 from streams.app import make_app
@@ -79,4 +80,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    collect_seldom()  # as each of our processes does
     main()

@@ -13,11 +13,13 @@ from benchmarks.sink.readings import POINTS, batches
 from history.influx import InfluxHistory
 from history.influx_server import InfluxServer
 from history.sqlite import SqliteHistory
+from runtime.process import collect_seldom
 from streams.sinks.history import HistoryTarget
 
 
 async def main(engine: str, place: str, count: int) -> None:
     """Batch after batch, as the sink does: the next when the last one is durable."""
+    collect_seldom()  # as each of our processes does
     sqlite = engine == "sqlite"
     store: Any = SqliteHistory(Path(place)) if sqlite else InfluxHistory(InfluxServer(place, "bench"), "bench")
     target, given, meter = HistoryTarget(store), batches(count), Meter()
