@@ -18,6 +18,8 @@ from api.live import Live
 from api.metrics import Metrics
 from history.parquet import SCHEMA, Facts
 from schemas.topics import DAY, TOPICS
+from shelly.world.scenario import house
+from shelly.world.world import addresses
 from streams.formats.reasons import REASONS
 
 ROOT = Path(__file__).parents[1]
@@ -57,6 +59,15 @@ def metric_names() -> set[str]:
             if family.name.startswith(("bluflow_", "shelly_")):
                 found.add(family.name + {"counter": "_total", "info": "_info"}.get(family.type, ""))
     return found
+
+
+def test_the_readme_asks_for_a_sensor_that_the_simulator_has() -> None:
+    first_look = (ROOT / "README.md").read_text().partition("## Two commands")[2].partition("\n## ")[0]
+    asked = {
+        mac.lower().replace("-", ":") for mac in re.findall(r"(?i)/(7c[:-]c6[:-]b6(?:[:-][0-9a-f]{2}){3})", first_look)
+    }
+    assert asked
+    assert asked <= set(addresses(house(sensors=12)))
 
 
 def test_every_metric_stands_in_its_document_and_no_other() -> None:
