@@ -19,9 +19,8 @@ import httpx
 import yaml
 
 from cli.child import spawn
-from cli.embedded import wait_until_accepts
 from cli.page_logins import USER
-from tests.conftest import find_free_port
+from tests.conftest import find_free_port, serving
 from tests.pages_tls import trusting
 from tests.polling import until
 from tests.watch.files import ROOT
@@ -167,17 +166,11 @@ def logs_page(folder: Path, secrets: Path, command: Sequence[str]) -> Iterator[s
     folder.mkdir()
     (folder / "web.yml").write_text(yaml.safe_dump({"tls_server_config": here}))
     (folder / "none.yml").write_text("")
-    address = f"127.0.0.1:{find_free_port()}"
+    port = find_free_port()
     command = ["prometheus", f"--config.file={folder / 'none.yml'}", f"--storage.tsdb.path={folder / 'tsdb'}"]
-    command += [f"--web.listen-address={address}", f"--web.config.file={folder / 'web.yml'}"]
-    with (folder / "log").open("wb") as log:
-        child = spawn(command, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        wait_until_accepts(address)
+    command += [f"--web.listen-address=127.0.0.1:{port}", f"--web.config.file={folder / 'web.yml'}"]
+    with serving(command, port, folder / "log") as address:
         yield address
-    finally:
-        child.kill()
-        child.wait()
 
 
 def _served(folder: Path, secrets: Path) -> str:
