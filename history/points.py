@@ -56,7 +56,7 @@ def reading_points(reading: Reading, location: str) -> list[str]:
                 said = _said(measured.get(quantity), index)
                 lines.append(f"{name},{instance}{tags} value={_float(value)}{said}{beside} {time}")
         return lines
-    except (OverflowError, UnicodeError, msgspec.MsgspecError) as error:
+    except (OverflowError, UnicodeEncodeError, msgspec.MsgspecError) as error:
         raise ReadingRejected(f"{type(error).__name__}: {error}") from error
 
 
@@ -68,15 +68,12 @@ def aggregate_point(aggregate: Aggregate, location: str) -> str:
         raise ReadingRejected(f"beyond 64 bits: {a}")
     instance = f"index={a.index}," if a.index else ""
     _, tags = _tags(a.sensor, location)
-    try:
-        return (
-            f"{_measurement(a.quantity)},{instance}{tags} "
-            f"count={a.count}i,min={_float(a.min)},max={_float(a.max)},mean={_float(a.mean)},"
-            f"first={_float(a.first)},first_at={a.first_at}i,last={_float(a.last)},last_at={a.last_at}i,"
-            f"revision={a.revision}i,final={'true' if a.final else 'false'} {time}"
-        )
-    except UnicodeError as error:
-        raise ReadingRejected(f"{type(error).__name__}: {error}") from error
+    return (
+        f"{_measurement(a.quantity)},{instance}{tags} "
+        f"count={a.count}i,min={_float(a.min)},max={_float(a.max)},mean={_float(a.mean)},"
+        f"first={_float(a.first)},first_at={a.first_at}i,last={_float(a.last)},last_at={a.last_at}i,"
+        f"revision={a.revision}i,final={'true' if a.final else 'false'} {time}"
+    )
 
 
 def delivery_point(delivery: Delivery, location: str) -> str:
@@ -91,7 +88,7 @@ def delivery_point(delivery: Delivery, location: str) -> str:
             f"{DELIVERY},{tags} expected={d.expected}i,heard={d.heard}i,unknown_seconds={_float(d.unknown_ms / 1000)},"
             f'record="{_record(d)}" {time}'
         )
-    except (OverflowError, UnicodeError, msgspec.MsgspecError) as error:
+    except (OverflowError, UnicodeEncodeError, msgspec.MsgspecError) as error:
         raise ReadingRejected(f"{type(error).__name__}: {error}") from error
 
 
