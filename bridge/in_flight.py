@@ -30,7 +30,7 @@ class InFlight:
     """The deliveries in receipt order: those given to the producer, then those still to be sent.
 
     `changed` is set when there is something to send, `room` while the bound is not reached; `on_room` is called
-    when there is room again.
+    when there is room again. `taken`: how many came in so far.
     """
 
     def __init__(self, max_count: int, max_bytes: int) -> None:
@@ -38,7 +38,7 @@ class InFlight:
         self._max_bytes = max_bytes
         self._sent: deque[Delivery] = deque()
         self._unsent: deque[Delivery] = deque()
-        self._bytes = 0
+        self._bytes = self.taken = 0
         self.changed = asyncio.Event()
         self.room = asyncio.Event()
         self.room.set()
@@ -57,6 +57,7 @@ class InFlight:
         delivery.size = _OVERHEAD + (delivery.record.size() if delivery.record else 0)
         self._unsent.append(delivery)
         self._bytes += delivery.size
+        self.taken += 1
         self.empty.clear()
         self.changed.set()
         if len(self) >= self._max_count or self._bytes >= self._max_bytes:

@@ -23,7 +23,9 @@ from bridge.in_flight import Delivery, InFlight
 from bridge.metrics import DEAD_LETTERS, DELIVERY_ERRORS, FORWARDED, LAST_DELIVERY, TICKS
 from bridge.route import Record, refused
 from bridge.settings import BridgeSettings
+from runtime.kafka import partition_of
 from runtime.kafka_login import kafka_login
+from runtime.outbox import Outbox
 
 log = logging.getLogger("bluflow.bridge.kafka")
 
@@ -35,11 +37,47 @@ _REQUEST_TIMEOUT = 15.0  # seconds; the idempotent producer asks again, without 
 _BATCH = 128 * 1024  # bytes
 
 
+class _PatientOutbox(Outbox):
+    """Asks again while the broker is away."""
+
+    def __init__(self, attempt: "_Attempt", topic: str, partition: int) -> None:
+        super().__init__(attempt.client, topic, partition, attempt.fail)
+        self._attempt = attempt
+
+    async def _send(self, batch: Any) -> "asyncio.Future[Any]":
+        while True:
+            try:
+                return await super()._send(batch)
+            except KafkaTimeoutError:
+                # the partition's place in the client is taken, the broker away: this batch was not taken
+                if self._attempt.error is not None:
+                    raise
+
+
 class _Attempt:
     """One producer's life. What its futures say after it failed no longer counts."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: Any, changed: asyncio.Event) -> None:
+        self.client, self._changed = client, changed
         self.error: BaseException | None = None
+        self._outboxes: dict[str, list[_PatientOutbox]] = {}  # by topic, one a partition
+
+    def fail(self, error: BaseException) -> None:
+        """Its first error ends it."""
+        self.error = self.error or error
+        self._changed.set()
+
+    async def send(self, record: Record) -> "asyncio.Future[Any]":
+        """Give the record to the producer; the future resolves when Kafka has it."""
+        outboxes = self._outboxes.get(record.topic)
+        if outboxes is None:
+            partitions = await self.client.partitions_for(record.topic)
+            outboxes = [_PatientOutbox(self, record.topic, partition) for partition in sorted(partitions)]
+            self._outboxes[record.topic] = outboxes
+        if record.everywhere:
+            return asyncio.gather(*(outbox.add(record.key, record.value, record.headers) for outbox in outboxes))
+        outbox = outboxes[partition_of(record.key, len(outboxes))]
+        return outbox.add(record.key, record.value, record.headers)
 
 
 class Forwarder:
@@ -100,7 +138,7 @@ class Forwarder:
             await _abandon(producer)
 
     async def _deliver(self, producer: Any) -> None:
-        attempt = _Attempt()
+        attempt = _Attempt(producer, self._in_flight.changed)
         try:
             while True:
                 if attempt.error is not None:
@@ -111,11 +149,7 @@ class Forwarder:
                     await self._in_flight.changed.wait()
                     continue
                 assert delivery.record is not None
-                try:
-                    future = await self._send(producer, delivery.record, attempt)
-                except REFUSALS as error:
-                    self._replace(delivery, error)
-                    continue
+                future = await attempt.send(delivery.record)
                 self._in_flight.sent()
                 future.add_done_callback(partial(self._settled, attempt, delivery))
                 if self._one_by_one:
@@ -127,33 +161,12 @@ class Forwarder:
         finally:
             attempt.error = attempt.error or ProducerClosed()
 
-    async def _send(self, producer: Any, record: Record, attempt: _Attempt) -> "asyncio.Future[Any]":
-        """Give the record to the producer; the future resolves when Kafka has it."""
-        if not record.everywhere:
-            return await self._send_to(producer, record, None, attempt)
-        partitions = sorted(await producer.partitions_for(record.topic))
-        return asyncio.gather(*[await self._send_to(producer, record, number, attempt) for number in partitions])
-
-    async def _send_to(
-        self, producer: Any, record: Record, partition: int | None, attempt: _Attempt
-    ) -> "asyncio.Future[Any]":
-        while attempt.error is None:
-            try:
-                future: asyncio.Future[Any] = await producer.send(
-                    record.topic, record.value, key=record.key, headers=record.headers, partition=partition
-                )
-            except KafkaTimeoutError:
-                continue  # the producer's buffer is full, the broker away: this record was not taken, so ask again
-            return future
-        raise attempt.error
-
     def _settled(self, attempt: _Attempt, delivery: Delivery, future: "asyncio.Future[Any]") -> None:
         error = ProducerClosed() if future.cancelled() else future.exception()
         if attempt.error is not None:
             return  # of a producer that is given up; the record goes again
         if error is not None:
-            attempt.error = error
-            self._in_flight.changed.set()
+            attempt.fail(error)
             return
         assert delivery.record is not None
         if delivery.record.everywhere:

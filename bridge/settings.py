@@ -31,7 +31,9 @@ class BridgeSettings(SubscriberSettings):
     subscriptions: Annotated[list[str], NoDecode] = Field(
         SHELLY_SUBSCRIPTIONS, description="MQTT topic filters, comma-separated or a JSON list"
     )
-    tick_seconds: float = Field(30.0, gt=0, description="how often the clock goes into every raw partition")
+    tick_seconds: float = Field(
+        30.0, gt=0, description="the clock goes into every raw partition so often, or after 15,000 frames"
+    )
     max_in_flight: int = Field(1000, ge=1, description="frames held until Kafka has them; then MQTT is not read")
     max_in_flight_bytes: int = Field(16 * 1024 * 1024, ge=1, description="the same bound in bytes")
     stop_seconds: float = Field(10.0, ge=0, description="how long a stop waits for Kafka to take what is in flight")

@@ -16,7 +16,7 @@ from runtime.kafka_login import kafka_login
 from schemas.topics import Topic
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=400_000)  # one that is smaller than the round of sensors never finds any
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition that Kafka's own default partitioner gives `key`, so that all clients agree."""
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)

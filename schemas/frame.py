@@ -1,6 +1,6 @@
 """A raw frame: one MQTT message, its bytes untouched, what is known about it in the record's headers."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 import msgspec
@@ -85,10 +85,11 @@ def tick_headers(received_at: int) -> Headers:
     return [("tick", b"1"), ("received-at", b"%d" % received_at)]
 
 
-def tick_time(headers: Iterable[tuple[str, bytes]]) -> int | None:
+def tick_time(headers: Collection[tuple[str, bytes]]) -> int | None:
     """Unix milliseconds if the record is a tick, else None."""
-    found = dict(headers)
-    return int(found["received-at"]) if found.get("tick") == b"1" else None
+    if ("tick", b"1") not in headers:  # asked of every frame
+        return None
+    return int(dict(headers)["received-at"])
 
 
 def received_at(headers: Iterable[tuple[str, bytes]]) -> int:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.producer import ProducerBuffer
 
-from streams.engine.outbox import Outbox
+from runtime.outbox import Outbox
+from streams.engine.fail_stop import fail_stop
 
 FLUSH_POLL_SECONDS = 0.005
 
@@ -66,7 +67,7 @@ class IdempotentProducer(driver.Producer):
             place = topic, partition
             outbox = self._outboxes.get(place)
             if outbox is None:
-                outbox = self._outboxes[place] = Outbox(client, topic, partition)
+                outbox = self._outboxes[place] = Outbox(client, topic, partition, fail_stop)
             future = outbox.add(key, value, headers)
             futures[id(future)] = future
         return list(futures.values())

@@ -18,33 +18,43 @@ from schemas.topics import DEAD_LETTERS
 from tests.bridge.conftest import until
 
 
+class Batch:
+    """A builder of the client's, of any size."""
+
+    def __init__(self) -> None:
+        self.values: list[bytes] = []
+
+    def append(self, *, key: bytes, value: bytes, timestamp: None, headers: Any) -> bool:
+        self.values.append(value)
+        return True
+
+
 class FakeKafka:
-    """Takes batches of what was sent in one turn of the loop; refuses a batch with a value over `limit` whole."""
+    """One partition a topic; refuses a batch with a value over `limit` whole."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.log: list[tuple[str, bytes]] = []
         self.producers = 0
         self.fail_next: Exception | None = None
-        self._batch: list[tuple[str, bytes, asyncio.Future[None]]] = []
 
-    async def send(self, topic: str, value: bytes, **_: Any) -> "asyncio.Future[None]":
-        if not self._batch:
-            asyncio.get_running_loop().call_later(0.01, self._flush)
-        self._batch.append((topic, value, asyncio.get_running_loop().create_future()))
-        return self._batch[-1][2]
+    async def partitions_for(self, topic: str) -> set[int]:
+        return {0}
 
-    def _flush(self) -> None:
-        batch, self._batch = self._batch, []
+    def create_batch(self) -> Batch:
+        return Batch()
+
+    async def send_batch(self, batch: Batch, topic: str, *, partition: int) -> "asyncio.Future[None]":
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         error, self.fail_next = self.fail_next, None
-        if any(len(value) > self.limit for _, value, _ in batch):
+        if any(len(value) > self.limit for value in batch.values):
             error = MessageSizeTooLargeError()
-        for topic, value, future in batch:
-            if error:
-                future.set_exception(error)
-            else:
-                self.log.append((topic, value))
-                future.set_result(None)
+        if error:
+            future.set_exception(error)
+        else:
+            self.log += [(topic, value) for value in batch.values]
+            future.set_result(None)
+        return future
 
 
 class FakedForwarder(Forwarder):

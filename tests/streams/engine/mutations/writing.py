@@ -215,7 +215,11 @@ def the_producer_is_not_idempotent() -> None:
     put(IdempotentProducer, "_settings_extra", lambda self: {})
 
 
-@cure("outbox", "test_outbox.py::test_what_comes_while_the_client_is_busy_goes_together_into_the_next_batch", ONE_BATCH)
+@cure(
+    "outbox",
+    "tests/runtime/test_outbox.py::test_what_comes_while_the_client_is_busy_goes_together_into_the_next_batch",
+    ONE_BATCH,
+)
 def each_record_is_a_batch() -> None:
     whole, full = Outbox._append, list[Any]()
 
@@ -229,9 +233,9 @@ def each_record_is_a_batch() -> None:
     put(Outbox, "_append", append)
 
 
-@cure("outbox", "test_outbox.py::test_a_delivery_that_fails_is_known_at_once", WARNING)
+@cure("outbox", "tests/runtime/test_outbox.py::test_a_delivery_that_fails_is_known_at_once", WARNING)
 def a_failure_is_told_to_who_awaits_it() -> None:
-    put(outbox, "_end_if_failed", lambda future: None)
+    put(Outbox, "_tell", lambda self, future: None)
 
 
 @cure("fail_stop", "test_cures.py::test_fail_stop_says_why_and_exits_with_its_own_code")

@@ -3,10 +3,7 @@
 import asyncio
 from typing import Any
 
-import pytest
-
-from streams.engine import outbox as engine_outbox
-from streams.engine.outbox import Outbox
+from runtime.outbox import Outbox
 
 ROOM = 100  # records of a batch
 
@@ -49,7 +46,7 @@ async def turn() -> None:
 
 async def test_what_comes_while_the_client_is_busy_goes_together_into_the_next_batch() -> None:
     client = SlowClient()
-    outbox = Outbox(client, "out", 0)
+    outbox = Outbox(client, "out", 0, failed=[].append)
     outbox.add(b"k", b"first", ())
     await turn()
     futures = [outbox.add(b"k", b"%d" % number, ()) for number in range(ROOM)]
@@ -63,12 +60,11 @@ async def test_what_comes_while_the_client_is_busy_goes_together_into_the_next_b
     await asyncio.wait_for(futures[0], 5)
 
 
-async def test_a_delivery_that_fails_is_known_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_delivery_that_fails_is_known_at_once() -> None:
     """Not when somebody comes to await it: younger batches, and their commit, could be through by then."""
-    causes: list[object] = []
-    monkeypatch.setattr(engine_outbox, "fail_stop", causes.append)
+    causes: list[BaseException] = []
     client = SlowClient()
-    future = Outbox(client, "out", 0).add(b"k", b"v", ())
+    future = Outbox(client, "out", 0, causes.append).add(b"k", b"v", ())
     await turn()
     client.deliveries[0].set_exception(ConnectionError("refused"))
     await turn()
