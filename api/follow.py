@@ -6,6 +6,7 @@ One session: from the beginning to the end offsets taken at its start, then on. 
 import asyncio
 import logging
 import re
+from collections import Counter as Outcomes
 from collections.abc import Mapping
 from typing import Any, NoReturn, Protocol
 
@@ -125,25 +126,27 @@ class Follower(Sessions):
             if records[0].offset < positions[partition]:
                 raise BeginAnew(f"the broker lost the end of {partition.topic}")
             positions[partition] = records[-1].offset + 1
-            for record in records:
-                self._apply(record, self._tables[partition.topic], fresh)
+            table = self._tables[partition.topic]
+            outcomes = Outcomes(self._apply(record, table, fresh) for record in records)
+            for outcome, count in outcomes.items():
+                self._metrics.records.labels(partition.topic, outcome).inc(count)
         return bool(batches)
 
-    def _apply(self, record: ConsumerRecord, table: Table[Any], fresh: Fresh | None) -> None:
+    def _apply(self, record: ConsumerRecord, table: Table[Any], fresh: Fresh | None) -> str:
+        """What became of it: applied, ignored (no newer than what is there) or undecodable."""
         try:
             state = None if record.value is None else table.decode(record.value)
             key = (record.key or b"").decode() if state is None else table.key_of(state)
         except _UNDECODABLE as error:
-            self._metrics.records.labels(record.topic, "undecodable").inc()
             origin = f"{record.topic}:{record.partition}:{record.offset}"
             log.warning("following: skipping %s: %s", origin, error, extra={"origin": origin})
-            return
+            return "undecodable"
         place = Place(record.partition, record.offset + 1)
         if fresh is None:
             applied = table.apply(key, state, place)
         else:
             applied = table.fold(fresh[record.topic], key, state, place)
-        self._metrics.records.labels(record.topic, "applied" if applied else "ignored").inc()
+        return "applied" if applied else "ignored"
 
     async def _check(self, consumer: AIOKafkaConsumer, positions: Offsets) -> None:
         """Raises if the broker is away, which polling never says, or no longer has what was read."""
