@@ -6,8 +6,8 @@ import time
 from bridge.in_flight import Delivery, InFlight
 from bridge.route import tick_record
 
-# Whatever a tick makes due is done at once, and the frames behind it wait: 300,000 sensors owe it seconds of work in half
-# a minute. So many frames owe it some tenths.
+# Whatever a tick makes due is done at once, and the frames behind it wait: 300,000 sensors owe it seconds of work in
+# half a minute. So many frames owe it some tenths.
 FRAMES = 15_000
 _LOOK_SECONDS = 1.0
 
@@ -28,5 +28,5 @@ async def tick(in_flight: InFlight, caught_up: asyncio.Event, prefix: str, secon
 async def _until(in_flight: InFlight, taken: int, seconds: float) -> None:
     """So many taken in, or so many seconds gone."""
     deadline = time.monotonic() + seconds
-    while in_flight.taken < taken and (left := deadline - time.monotonic()) > 0:
+    while in_flight.taken < taken and (left := deadline - time.monotonic()) > 0:  # noqa: ASYNC110 - once a second is enough
         await asyncio.sleep(min(left, _LOOK_SECONDS))

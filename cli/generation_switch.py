@@ -42,7 +42,7 @@ from schemas.topics import (
     worker_group,
 )
 from streams.deduplicate import WINDOW_MS
-from streams.handover import Since, closes_at, unheld
+from streams.handover import CLOSES_AFTER_MS, Since, closes_at, unheld
 from streams.sinks.aggregates import AggregatesTarget
 from streams.sinks.dead_letters import DeadLetter, deliver
 from streams.sinks.deliveries import DeliveriesTarget
@@ -50,7 +50,6 @@ from streams.sinks.history import HistoryTarget
 from streams.sinks.settings import SinkSettings
 from streams.sinks.target import Item, Target, Undecodable, write_all_but_rejected
 from streams.track import Unreadable, read_advertisement
-from streams.windows import LATENESS_MS
 
 FOLDED_WITHIN = 120.0  # seconds for the new worker to fold what is in the raw log; it has caught up before
 _LOOK_SECONDS = 0.2
@@ -183,7 +182,7 @@ class Switch:
     async def _hand_windows(self, since: Since) -> int:
         """Put windows that the old sinks may not have written as final in the place of what is held: how many."""
         # the newest record of a day's window may be as old as the day
-        first, count = max(0, since.earliest - DAY * SECOND - LATENESS_MS), 0
+        first, count = max(0, since.earliest - DAY * SECOND - CLOSES_AFTER_MS), 0
         async for records in self._partitions(AGGREGATES, first):
             newest: defaultdict[str, dict[bytes, Aggregate]] = defaultdict(dict)
             letters = list[DeadLetter]()
@@ -194,7 +193,7 @@ class Switch:
                     newest[aggregate.sensor][aggregate.key] = aggregate
             for sensor, windows in newest.items():
                 if windows and self.write:
-                    await self.held.take_over(sensor, list(windows.values()), since.of(sensor) - LATENESS_MS)
+                    await self.held.take_over(sensor, list(windows.values()), since.of(sensor) - CLOSES_AFTER_MS)
                 count += len(windows)
             await self._bury("aggregates", letters)
         return count

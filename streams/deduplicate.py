@@ -10,8 +10,9 @@ WINDOW_MS = 120_000
 # Without a packet id only the values speak, and the next beacon, 60 s later, may say the same again.
 WINDOW_WITHOUT_ID_MS = 30_000
 # Copies may come late: a gateway queues, and other raw partitions lag in a backlog. A packet is remembered until the
-# watermark has passed its coming by so much: the trust in a late frame's time, and the pace of the partitions.
-MEMORY_MS = 20 * 60_000
+# watermark has passed its coming by so much: the trust in a late frame's time, the pace of the partitions, and the turn
+# of its sensor, as it says what is in a window until that is final.
+MEMORY_MS = 24 * 60_000
 NATIVE = "native"
 _MAX_PACKET_ID = 255
 

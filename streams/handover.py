@@ -14,10 +14,12 @@ from schemas.delivery import HOUR_MS, Delivery
 from schemas.reading import Reading
 from streams.deduplicate import MEMORY_MS, NATIVE, WINDOW_MS, is_copy
 from streams.packets import Packet
+from streams.schedule import TURNS_MS
 from streams.windows import LATENESS_MS
 
 # Copies of a packet reach the bridge within what a fold remembers, and clocks of the machines differ.
 MARGIN_MS = MEMORY_MS + 10 * 60_000
+CLOSES_AFTER_MS = LATENESS_MS + TURNS_MS  # its end, at the latest
 
 Same = Callable[[Reading, Reading], bool]
 
@@ -48,9 +50,9 @@ class Since:
 
 
 def closes_at(one: Aggregate | Delivery) -> int:
-    """The watermark at which the window, or the hour, is told as over, unix milliseconds."""
+    """The watermark by which the window, or the hour, is told as over, unix milliseconds."""
     width = HOUR_MS if isinstance(one, Delivery) else one.width * SECOND
-    return one.start + width + LATENESS_MS
+    return one.start + width + CLOSES_AFTER_MS
 
 
 def unheld(made: Iterable[Reading], held: Sequence[Reading]) -> list[Reading]:

@@ -2,8 +2,19 @@
 
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
+from zlib import crc32
 
 from schemas.registry import Registry
+
+TURNS_MS = 4 * 60_000  # less than the five minutes of a window; packets are remembered for as much longer
+
+
+def turn_of(key: bytes) -> int:
+    """How long a sensor waits with what is due for all at the same moment, milliseconds below TURNS_MS.
+
+    The windows of all sensors end together: 100,000 that are settled at once keep the stream waiting for ten seconds.
+    """
+    return crc32(key) % TURNS_MS
 
 
 class Schedule:
@@ -19,10 +30,11 @@ class Schedule:
         for time, key in self._heap:
             self._due.setdefault(key, time)
 
-    def put(self, key: bytes, time: int | None) -> None:
-        """Look at it then at the latest; a later time than one it has already changes nothing."""
+    def put(self, key: bytes, time: int | None, later: int = 0) -> None:
+        """Look at it so much later than then, at the latest; what is later than a time it has changes nothing."""
         if time is None:
             return
+        time += later
         due = self._due.get(key)
         if due is None or time < due:
             self._due[key] = time

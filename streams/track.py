@@ -25,7 +25,7 @@ from streams.engine import States, Work
 from streams.fold import deliveries, fold, forget_counter, is_folded, latest_of, refuse
 from streams.freshness import JUDGED_AFTER_MS
 from streams.places import Places
-from streams.schedule import Schedule
+from streams.schedule import Schedule, turn_of
 from streams.sensor_state import Remembered, SensorState
 from streams.state_codec import dump, load
 from streams.watermark import KEY, Watermark
@@ -171,10 +171,11 @@ class Batch:
             self._note_flags(reading, record)
         if hours:
             self._deliver(key, state, hours)
-        self._schedule.put(key, ledger.next_look(state.ledger, reading.measured_at))
+        turn = turn_of(key)
+        self._schedule.put(key, ledger.next_look(state.ledger, reading.measured_at) + turn)
         if self._now >= state.windows.published + windows.PUBLISHED_EVERY_MS:
-            self._publish(key, windows.settle(state.windows, state.packets, self._now, state.revision))
-            self._schedule.put(key, windows.final_at(reading.measured_at))
+            self._publish(key, windows.settle(state.windows, state.packets, self._now, state.revision, turn))
+            self._schedule.put(key, windows.final_at(reading.measured_at) + turn)
         else:
             self._schedule.put(key, windows.next_publication(state.windows, reading.measured_at))
 
@@ -198,13 +199,13 @@ class Batch:
         self._watermark.forget()
 
     def _settle(self, key: bytes, now: int) -> None:
-        state, sensor = load(self._states.get(key)), key.decode()
+        state, sensor, turn = load(self._states.get(key)), key.decode(), turn_of(key)
         transitions, again = freshness.settle(
             sensor, state.silence, now - JUDGED_AFTER_MS, self._watermark.listening, self._interval(sensor)
         )
         # readers take only a higher revision: what a tick makes of a sensor is one more
-        published = windows.settle(state.windows, state.packets, now, state.revision + 1)
-        hours = ledger.settle(state.ledger, Remembered(state), now, self._interval(sensor))
+        published = windows.settle(state.windows, state.packets, now, state.revision + 1, turn)
+        hours = ledger.settle(state.ledger, Remembered(state), now - turn, self._interval(sensor))
         if transitions or published or hours is not None:
             state.revision += 1
             self._states[key] = self._changed[key] = state
@@ -215,8 +216,8 @@ class Batch:
         if hours:
             self._deliver(key, state, hours)
         self._wake_for(key, again)
-        self._schedule.put(key, windows.wake(state.windows))
-        self._schedule.put(key, ledger.wake(state.ledger, Remembered(state)))
+        self._schedule.put(key, windows.wake(state.windows, turn))
+        self._schedule.put(key, ledger.wake(state.ledger, Remembered(state)), turn)
 
     def _publish(self, key: bytes, published: list[Published]) -> None:
         """Of one window, only the last of a batch: readers would take the others for nothing."""
@@ -245,7 +246,7 @@ class Batch:
 
     def _wake_for(self, key: bytes, time: int | None) -> None:
         """The machine of freshness runs behind the watermark."""
-        self._schedule.put(key, None if time is None else time + JUDGED_AFTER_MS)
+        self._schedule.put(key, time, JUDGED_AFTER_MS)
 
     def _make_schedule(self) -> Schedule:
         """Of all states as recovered; they are not kept decoded, most may not speak for long."""
@@ -253,13 +254,12 @@ class Batch:
         for key, value in self._states.items():
             if key != KEY:
                 state = load(value)
-                silent = freshness.wake(state.silence, self._interval(key.decode()))
                 times = (
-                    windows.wake(state.windows),
-                    ledger.wake(state.ledger, Remembered(state)),
-                    None if silent is None else silent + JUDGED_AFTER_MS,
+                    (windows.wake(state.windows, turn_of(key)), 0),
+                    (ledger.wake(state.ledger, Remembered(state)), turn_of(key)),
+                    (freshness.wake(state.silence, self._interval(key.decode())), JUDGED_AFTER_MS),
                 )
-                entries += [(time, key) for time in times if time is not None]
+                entries += [(time + later, key) for time, later in times if time is not None]
         return Schedule(entries, self._registry)
 
     def _follow_registry(self, before: Registry) -> None:

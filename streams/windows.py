@@ -1,4 +1,4 @@
-"""Windows of event time: five minutes in state, final after 15 minutes, then part of their hour and day. Pure.
+"""Windows of event time: five minutes in state, final 15 to 19 minutes after it, then part of their hour and day. Pure.
 
 Exact whatever the order: sums are integers. The packets that are remembered say what is in the five minutes; a cell is
 made of them when it is published, and when it goes into its hour and day.
@@ -162,13 +162,17 @@ class Published(msgspec.Struct, frozen=True, gc=False):
     final: bool
 
 
-def settle(windows: Windows, packets: Packets, watermark: int, revision: int) -> list[Published]:
-    """What is to be published now that the stream has come so far; final windows go, into their hour and day."""
+def settle(windows: Windows, packets: Packets, watermark: int, revision: int, turn: int = 0) -> list[Published]:
+    """What is to be published now that the stream has come so far; final windows go, into their hour and day.
+
+    `turn`: how long after their last moment the windows of this sensor become final, milliseconds.
+    """
     found: list[Published] = []
     may_publish = watermark >= windows.published + PUBLISHED_EVERY_MS
     grown: list[set[int]] = [set(), set()]
     # windows before these are over, and final
-    over, over_for_good = watermark // _FIVE_MS, (watermark - LATENESS_MS) // _FIVE_MS
+    closed_before = watermark - LATENESS_MS - turn
+    over, over_for_good = watermark // _FIVE_MS, closed_before // _FIVE_MS
     for number in sorted(
         number
         for number, more in windows.open.items()
@@ -189,7 +193,7 @@ def settle(windows: Windows, packets: Packets, watermark: int, revision: int) ->
                 _take_in(closed.setdefault(wider, {}), name, cell, offset)
         windows.encoded = None
     for width, (closed, changed) in enumerate(zip(windows.closed, grown, strict=True), 1):
-        over_for_good = (watermark - LATENESS_MS) // _WIDTHS_MS[width]
+        over_for_good = closed_before // _WIDTHS_MS[width]
         for number in sorted(number for number in closed if number < over_for_good or number in changed):
             final, cells = number < over_for_good, closed[number]
             found += [Published(name, width, number, cell[:], revision, final) for name, cell in cells.items()]
@@ -199,14 +203,15 @@ def settle(windows: Windows, packets: Packets, watermark: int, revision: int) ->
     return found
 
 
-def wake(windows: Windows) -> int | None:
-    """The watermark at which something is to be published or becomes final; None if nothing is open."""
+def wake(windows: Windows, turn: int = 0) -> int | None:
+    """The watermark at which something is to be published or becomes final; None if nothing is open. `turn`: as in
+    `settle`."""
     found = []
     for number, more in windows.open.items():
         end = (number + 1) * _FIVE_MS
-        found.append(min(windows.published + PUBLISHED_EVERY_MS, end) if more else end + LATENESS_MS)
+        found.append(min(windows.published + PUBLISHED_EVERY_MS, end) if more else end + LATENESS_MS + turn)
     for width_ms, closed in zip(_WIDTHS_MS[1:], windows.closed, strict=True):
-        found += [(number + 1) * width_ms + LATENESS_MS for number in closed]
+        found += [(number + 1) * width_ms + LATENESS_MS + turn for number in closed]
     return min(found, default=None)
 
 
@@ -216,7 +221,7 @@ def next_publication(windows: Windows, measured_at: int) -> int:
 
 
 def final_at(measured_at: int) -> int:
-    """The watermark at which the five-minute window of that time becomes final."""
+    """The watermark from which on the five-minute window of that time takes no more; final it is a turn later."""
     return measured_at - measured_at % _FIVE_MS + _FIVE_MS + LATENESS_MS
 
 

@@ -40,6 +40,6 @@ class SensorDelivery(Contract):
     end: str = Field(alias="to", description="exclusive", examples=[TIME])
     totals: DeliveryCounts = Field(description="of the hours below")
     hours: list[DeliveryHour] = Field(
-        description="oldest first. An hour is told 15 minutes after its end; one in which nothing was heard only if "
-        "the ids of later packets tell of it"
+        description="oldest first. An hour is told 15 to 19 minutes after its end; one in which nothing was heard only "
+        "if the ids of later packets tell of it"
     )

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 from history.store import DAY_MS
 
-# What a day needs from before it: gateways' clocks (some minutes), packets whose copies may follow (20 minutes),
+# What a day needs from before it: gateways' clocks (some minutes), packets whose copies may follow (24 minutes),
 # native components (asked for every six hours), encryption counters (a packet). A whole day covers all of them.
 LEAD_IN_MS = DAY_MS
-# What a day needs from after it: frames that waited in a queue, believed for 24 hours; windows final after 15 minutes.
+# What a day needs from after it: frames that waited in a queue, believed for 24 hours; windows final after 19 minutes.
 # A whole day, and an hour for the age that scripts and gateways add.
 TAIL_MS = DAY_MS + 3_600_000
 

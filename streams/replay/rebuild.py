@@ -13,13 +13,12 @@ from schemas.aggregate import DAY, Aggregate
 from schemas.codec import encode
 from schemas.delivery import Delivery
 from schemas.registry import Registry
-from streams.handover import closes_at
+from streams.handover import CLOSES_AFTER_MS, closes_at
 from streams.replay.coverage import Coverage
 from streams.replay.days import Days
 from streams.replay.fold import Fold
 from streams.replay.source import Progress, Source
 from streams.replay.staging import SensorAndDay, Staging
-from streams.windows import LATENESS_MS
 
 _TELL_EVERY = 500  # records
 
@@ -106,7 +105,7 @@ def _rebuilt(staging: Staging, read: Read, each: SensorAndDay) -> RebuiltDay:
         staging.readings_of(*each),
         [_revised(aggregate) for aggregate in staging.aggregates_of(*each)],
         read.coverage.has_read,
-        read.watermark - LATENESS_MS,
+        read.watermark - CLOSES_AFTER_MS,
         [_revised(delivery) for delivery in staging.deliveries_of(*each)],
     )
 

@@ -3,6 +3,7 @@
 import pytest
 
 from schemas.advertisement import Advertisement, Values
+from streams.deduplicate import MEMORY_MS
 from streams.fold import fold
 from streams.sensor_state import SensorState
 from streams.state_codec import load
@@ -101,6 +102,7 @@ def test_what_came_back_is_forgotten_like_everything_else() -> None:
     now, track = 48 * HOUR, Tracker()
     track.fold([tick(now, offset=0)])
     track.fold([came_back(number, partition=0, offset=1 + number) for number in range(PACKETS)])
-    track.fold([tick(now + 21 * MINUTE, offset=PACKETS + 1), heard(now + 21 * MINUTE, offset=PACKETS + 2)])
+    later = now + MEMORY_MS + MINUTE
+    track.fold([tick(later, offset=PACKETS + 1), heard(later, offset=PACKETS + 2)])
     (state,) = (load(value) for key, value in track.changelog.items() if key == SENSOR.encode())
     assert len(state.packets) == 1

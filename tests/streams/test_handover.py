@@ -7,8 +7,7 @@ import pytest
 
 from schemas.advertisement import Coordinate
 from schemas.reading import Reading
-from streams.handover import MARGIN_MS, Since, closes_at, unheld
-from streams.windows import LATENESS_MS
+from streams.handover import CLOSES_AFTER_MS, MARGIN_MS, Since, closes_at, unheld
 from tests.contract.engines import MINUTE, SENSOR, START, aggregate, reading
 
 OTHER = "f8:44:77:3a:0e:4b"
@@ -103,4 +102,4 @@ def test_a_sensor_is_looked_at_from_its_oldest_unwritten_reading_on(
 
 def test_a_window_closes_when_nothing_can_come_late() -> None:
     window = aggregate(0)
-    assert closes_at(window) == window.start + 300_000 + LATENESS_MS
+    assert closes_at(window) == window.start + 300_000 + CLOSES_AFTER_MS

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from faust.transport.producer import ProducerBuffer
-
-from streams.engine import outbox, stage, store
-from streams.engine.lease import Lease
 from streams.engine.outbox import Outbox
+
+from streams.engine import stage, store
+from streams.engine.lease import Lease
 from streams.engine.producer import IdempotentProducer, WaitingBuffer
 from streams.engine.stage import Folded, Lane, Stage
 from streams.engine.store import FencedTable, FenceStore
