@@ -7,6 +7,7 @@ however small they are. So batches are handed over by a task, and what comes mea
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 Headers = Iterable[tuple[str, bytes]]
@@ -48,7 +49,7 @@ class Outbox:
             except Exception as error:
                 future.set_exception(error)
             else:
-                delivered.add_done_callback(lambda done, future=future: _pass_on(done, future))
+                delivered.add_done_callback(partial(_pass_on, future))
 
     async def _send(self, batch: Any) -> "asyncio.Future[Any]":
         delivered: asyncio.Future[Any] = await self._client.send_batch(batch, self._topic, partition=self._partition)
@@ -59,8 +60,8 @@ class Outbox:
             self._failed(error)
 
 
-def _pass_on(done: "asyncio.Future[Any]", future: "asyncio.Future[Any]") -> None:
-    """What became of the client's future becomes of ours."""
+def _pass_on(future: "asyncio.Future[Any]", done: "asyncio.Future[Any]") -> None:
+    """What became of the client's future, which is done, becomes of ours."""
     if future.done():
         return
     if done.cancelled():

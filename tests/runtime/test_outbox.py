@@ -46,7 +46,8 @@ async def turn() -> None:
 
 async def test_what_comes_while_the_client_is_busy_goes_together_into_the_next_batch() -> None:
     client = SlowClient()
-    outbox = Outbox(client, "out", 0, failed=[].append)
+    causes: list[BaseException] = []
+    outbox = Outbox(client, "out", 0, causes.append)
     outbox.add(b"k", b"first", ())
     await turn()
     futures = [outbox.add(b"k", b"%d" % number, ()) for number in range(ROOM)]

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from faust.transport.producer import ProducerBuffer
-from streams.engine.outbox import Outbox
 
+from runtime.outbox import Outbox
 from streams.engine import stage, store
 from streams.engine.lease import Lease
 from streams.engine.producer import IdempotentProducer, WaitingBuffer
