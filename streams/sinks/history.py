@@ -37,8 +37,7 @@ class HistoryTarget:
         """Return once all are durable. Raises StoreUnavailable, ReadingRejected."""
         await self._history.write(items)
         now = time.time()
-        for item in items:
-            metrics.END_TO_END.observe(max(0.0, now - item.received_at / 1000))
+        metrics.END_TO_END.observe([max(0.0, now - item.received_at / 1000) for item in items])
 
     async def tidy(self) -> bool:
         """Look whether the store is there, delete a step of what is too old in it: readings and aggregates."""

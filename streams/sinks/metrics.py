@@ -2,6 +2,8 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from streams.sinks.lateness import BatchHistogram
+
 # Acknowledged by the store; a record that is written again after a rebalance counts again.
 WRITTEN = Counter("bluflow_sink_records_written_total", "Records that the store acknowledged", ["sink"])
 # Delivered to dead-letters: undecodable or rejected.
@@ -21,8 +23,8 @@ BATCH = Histogram(
     buckets=[1, 3, 10, 30, 100, 300, 1000, 3000, 10_000],
 )
 # From the bridge's arrival time, by the bridge's clock and ours.
-END_TO_END = Histogram(
+END_TO_END = BatchHistogram(
     "bluflow_sink_end_to_end_seconds",
     "From a reading's arrival at the bridge to the history store's acknowledgement",
-    buckets=[0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600, 86_400],
+    [0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600, 86_400],
 )
