@@ -20,7 +20,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="name the parts")
     parser.add_argument("--part", action="append", choices=list(PARTS), help="measure only this one; may be repeated")
     parser.add_argument("--rounds", type=int, default=3, help="how often each contestant runs, in turn (3)")
-    parser.add_argument("--seconds", type=float, default=300, help="the most that one run may take (300)")
+    parser.add_argument("--seconds", type=float, default=300, help="after which a run is given up (300)")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--smoke", action="store_true", help="tiny, one round: whether it runs; the figures mean nothing")
     size.add_argument("--quick", action="store_true", help="a fraction of the size")
