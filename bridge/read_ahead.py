@@ -5,7 +5,8 @@ paho asks for a packet's first byte, for each byte of its length and for the res
 
 from typing import Any
 
-from paho.mqtt.client import Client
+from paho.mqtt.client import PUBACK, Client
+from paho.mqtt.enums import MQTTErrorCode
 
 _AHEAD = 64 * 1024  # bytes
 
@@ -33,7 +34,20 @@ class ReadAhead:
 
 
 class ReadAheadClient(Client):
-    """paho's client on such a socket. It has no public way to give it one; its version is pinned."""
+    """paho's client on such a socket, and what waits to be written goes out in one call of the system.
+
+    It has no public way to either; its version is pinned.
+    """
 
     def _create_socket(self) -> ReadAhead:
         return ReadAhead(super()._create_socket())
+
+    def _packet_write(self) -> MQTTErrorCode:
+        waiting = self._out_packet
+        if len(waiting) > 1 and all(packet["command"] == PUBACK for packet in waiting):  # paho does nothing after those
+            joined = b"".join(packet["packet"][packet["pos"] :] for packet in waiting)
+            packet = waiting[-1]
+            waiting.clear()
+            packet["packet"], packet["pos"], packet["to_process"] = joined, 0, len(joined)
+            waiting.append(packet)
+        return super()._packet_write()

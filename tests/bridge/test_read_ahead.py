@@ -4,8 +4,10 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from paho.mqtt.client import PINGREQ, PUBACK
+from paho.mqtt.enums import CallbackAPIVersion
 
-from bridge.read_ahead import ReadAhead
+from bridge.read_ahead import ReadAhead, ReadAheadClient
 
 
 class Counted:
@@ -47,3 +49,53 @@ def test_nothing_there_and_the_end_are_told_as_a_socket_does(pair: tuple[socket.
     there.sendall(b"last")
     there.close()
     assert (sock.recv(2), sock.recv(9), sock.recv(1)) == (b"la", b"st", b"")
+
+
+class Narrow:
+    """A socket that takes so many bytes of each send."""
+
+    def __init__(self, *takes: int) -> None:
+        self.takes, self.sent = list(takes), list[bytes]()
+
+    def send(self, data: bytes) -> int:
+        if not self.takes:
+            raise BlockingIOError
+        self.sent.append(bytes(data[: self.takes.pop(0)]))
+        return len(self.sent[-1])
+
+    def close(self) -> None:
+        """paho's client closes what it has when it goes."""
+
+    def fileno(self) -> int:
+        return -1
+
+
+def writing(sock: Narrow) -> ReadAheadClient:
+    client = ReadAheadClient(CallbackAPIVersion.VERSION2, client_id="b", manual_ack=True)
+    client.on_socket_register_write = lambda *_: None  # whoever watches the socket writes, not who queues
+    client._sock = sock  # type: ignore[assignment]
+    return client
+
+
+def test_acks_that_wait_go_out_together() -> None:
+    sock = Narrow(100)
+    client = writing(sock)
+    for mid in range(1, 4):
+        client._send_command_with_mid(PUBACK, mid, 0)
+    client._packet_write()
+    assert sock.sent == [b"\x40\x02\x00\x01\x40\x02\x00\x02\x40\x02\x00\x03"]
+    assert not client.want_write()
+
+
+def test_what_the_socket_does_not_take_comes_first_the_next_time() -> None:
+    sock = Narrow(6)
+    client = writing(sock)
+    for mid in range(1, 3):
+        client._send_command_with_mid(PUBACK, mid, 0)
+    client._packet_write()
+    assert (b"".join(sock.sent), client.want_write()) == (b"\x40\x02\x00\x01\x40\x02", True)
+    client._send_command_with_mid(PUBACK, 3, 0)
+    client._send_simple_command(PINGREQ)
+    sock.takes = [100] * 9
+    client._packet_write()
+    assert b"".join(sock.sent) == b"\x40\x02\x00\x01\x40\x02\x00\x02\x40\x02\x00\x03\xc0\x00"
