@@ -34,7 +34,7 @@ LIVE = 6_000  # sensors: 100 readings a second
 SENSORS = (1_000, LIVE, 10_000, 100_000, 300_000)  # and twice as many, again and again
 MOST = 5_000_000
 SECONDS, SECONDS_OF_MANY = 60, 240
-# Once, on Kafka: five minutes become final 20 to 24 minutes after they began, which is work that a shorter run never sees.
+# Once, on Kafka: five minutes become final 20 to 24 minutes after they began, work that a shorter run never sees.
 LONG, LONG_SECONDS = 300_000, 1_500
 LIVE_AIM = 0.3  # seconds
 MANY = 100_000  # sensors, from which on fewer packets are looked for: the machine has nothing to spare
