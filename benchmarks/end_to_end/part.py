@@ -43,7 +43,8 @@ PROBES, PROBES_OF_MANY = 10, 4  # a second
 # and its first freshness is judged a minute later: such a start is harder than what lasts.
 WARM, WARM_OF_MANY = 3, 150
 _START_IN = 3.0  # seconds, until which every process of the load is there
-_STANDSTILL = 15.0  # seconds without a new row: what is not there by then is missing
+# Seconds without a new row: what is not there by then is missing. A worker that was minutes behind once took over 15.
+_STANDSTILL = 60.0
 _PATIENCE = 90.0
 _IDLE = 0.1  # CPU seconds in two seconds of a process that has nothing to do any more
 
