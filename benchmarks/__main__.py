@@ -39,7 +39,10 @@ def main() -> int:
             print(f"{name}: {PARTS[name].TITLE}", file=sys.stderr, flush=True)
             began = time.monotonic()
             bench = Bench(Path(folder), rounds, arguments.smoke, arguments.quick, arguments.seconds)
-            tables = list(PARTS[name].measure(bench))
+            tables = list[str]()
+            for table in PARTS[name].measure(bench):
+                tables.append(table)
+                print(f"\n{table}", file=sys.stderr, flush=True)  # whatever becomes of the next
             failed += bench.failed
         how = "smoke" if arguments.smoke else "quick" if arguments.quick else "full"
         command = f"`python -m benchmarks --part {name} --rounds {rounds}{'' if how == 'full' else f' --{how}'}`"

@@ -115,8 +115,8 @@ def awaited(child: "subprocess.Popen[bytes]", log: Path, kind: type[T], seconds:
 
 
 def _result(printed: Path, kind: type[T]) -> T | None:
-    for line in printed.read_text(errors="replace").splitlines():
-        if line.startswith(WORD):
+    for line in printed.read_text(errors="replace").splitlines(keepends=True):
+        if line.startswith(WORD) and line.endswith("\n"):  # a long one is there in part before it is whole
             return msgspec.json.decode(line.removeprefix(WORD), type=kind)
     return None
 

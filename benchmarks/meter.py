@@ -17,7 +17,7 @@ def cpu_seconds() -> float:
 
 
 def say(result: Any) -> None:
-    """A result on stdout, as JSON. One write: the line is whole or not there."""
+    """A result on stdout, as JSON, in one write; a reader knows by the line's end that it is whole."""
     os.write(1, WORD.encode() + msgspec.json.encode(result) + b"\n")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.bench import Bench
-from benchmarks.child import Absent, Failed, run_module
+from benchmarks.child import Absent, Failed, _result, run_module
 from benchmarks.document import PAGE, marks, put
 from benchmarks.figures import Outcome, Sample, ratio, spread, table
 from benchmarks.parts import PARTS
@@ -34,6 +34,14 @@ def test_the_table_names_who_gave_no_figure_and_why() -> None:
     assert len({row.count("|") for row in rows}) == 1
     assert "not installed" in rows[-1]
     assert rows[-1].startswith("| peer |")
+
+
+def test_a_result_is_taken_once_its_line_is_whole(tmp_path: Path) -> None:
+    """One of 600,000 latencies was read while it was written, and an hour's figures went with it."""
+    printed = tmp_path / "child.out"
+    for text, found in [('other\nRESULT {"a"', None), ('other\nRESULT {"a":1}', None), ('RESULT {"a":1}\n', {"a": 1})]:
+        printed.write_text(text)
+        assert _result(printed, dict[str, int]) == found
 
 
 def test_contestants_run_in_turn_and_one_that_failed_is_not_asked_again(tmp_path: Path) -> None:
