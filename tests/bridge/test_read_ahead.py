@@ -70,18 +70,19 @@ class Narrow:
         return -1
 
 
-def writing(sock: Narrow) -> ReadAheadClient:
+def writing(sock: Narrow, *acks: int) -> ReadAheadClient:
+    """A client that these acks wait in."""
     client = ReadAheadClient(CallbackAPIVersion.VERSION2, client_id="b", manual_ack=True)
     client.on_socket_register_write = lambda *_: None  # whoever watches the socket writes, not who queues
     client._sock = sock  # type: ignore[assignment]
+    for mid in acks:
+        client._send_command_with_mid(PUBACK, mid, 0)
     return client
 
 
 def test_acks_that_wait_go_out_together() -> None:
     sock = Narrow(100)
-    client = writing(sock)
-    for mid in range(1, 4):
-        client._send_command_with_mid(PUBACK, mid, 0)
+    client = writing(sock, 1, 2, 3)
     client._packet_write()
     assert sock.sent == [b"\x40\x02\x00\x01\x40\x02\x00\x02\x40\x02\x00\x03"]
     assert not client.want_write()
@@ -89,9 +90,7 @@ def test_acks_that_wait_go_out_together() -> None:
 
 def test_what_the_socket_does_not_take_comes_first_the_next_time() -> None:
     sock = Narrow(6)
-    client = writing(sock)
-    for mid in range(1, 3):
-        client._send_command_with_mid(PUBACK, mid, 0)
+    client = writing(sock, 1, 2)
     client._packet_write()
     assert (b"".join(sock.sent), client.want_write()) == (b"\x40\x02\x00\x01\x40\x02", True)
     client._send_command_with_mid(PUBACK, 3, 0)
