@@ -26,7 +26,9 @@ class Column(list[int]):
 
     def add(self, entry: int) -> None:
         """Append an entry."""
-        step, rest = divmod(entry - self[-1] - self.rhythm if self else entry, self.unit)
+        step, rest = entry - self[-1] - self.rhythm if self else entry, 0
+        if self.unit != 1:
+            step, rest = divmod(step, self.unit)
         self.append(entry)
         if rest:
             self._refine()

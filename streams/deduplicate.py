@@ -101,8 +101,8 @@ def forgotten(packets: Packets, watermark: int) -> int:
 
     A watermark from a clock that once ran ahead must not make us forget what has just come.
     """
-    newest, many = len(packets) - 1, max(0, len(packets) - MEMORY_PACKETS)
-    oldest = min(watermark, packets.came_at(newest)) - MEMORY_MS
+    many = max(0, len(packets) - MEMORY_PACKETS)
+    oldest = min(watermark, packets.came_at(-1)) - MEMORY_MS
     while packets.came_at(many) < oldest:
         many += 1
     return many

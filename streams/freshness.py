@@ -140,11 +140,16 @@ def wake(silence: Silence, interval_ms: int = INTERVAL_MS) -> int | None:
 
 
 def _next(silence: Silence, upto: int, freshness: Freshness | None, since: int, interval_ms: int) -> int | None:
-    deadline = since + _NEXT[freshness][1] * interval_ms if freshness is not None and freshness in _NEXT else None
+    ahead = sorted([time for times in silence.hearings.values() for time in times if time > upto])
     if freshness == "fresh":
-        return deadline
-    ahead = [time for times in silence.hearings.values() for time in times if time > upto]
-    return min((time for time in (deadline, *ahead) if time is not None), default=None)
+        patience = _FIRST_FACTOR * interval_ms
+        for time in ahead:
+            if time >= since + patience:
+                break
+            since = time
+        return since + patience
+    deadline = since + _NEXT[freshness][1] * interval_ms if freshness is not None and freshness in _NEXT else None
+    return min((time for time in (deadline, *ahead[:1]) if time is not None), default=None)
 
 
 def tidy(silence: Silence, upto: int, listening: Listening, interval_ms: int = INTERVAL_MS) -> None:

@@ -14,12 +14,12 @@ from schemas.delivery import HOUR_MS, Delivery
 from schemas.reading import Reading
 from streams.deduplicate import MEMORY_MS, NATIVE, WINDOW_MS, is_copy
 from streams.packets import Packet
-from streams.schedule import TURNS_MS
+from streams.schedule import TURNS_MS, WAITS_MS
 from streams.windows import LATENESS_MS
 
 # Copies of a packet reach the bridge within what a fold remembers, and clocks of the machines differ.
 MARGIN_MS = MEMORY_MS + 10 * 60_000
-CLOSES_AFTER_MS = LATENESS_MS + TURNS_MS  # its end, at the latest
+CLOSES_AFTER_MS = LATENESS_MS + TURNS_MS + WAITS_MS  # its end, at the latest
 
 Same = Callable[[Reading, Reading], bool]
 

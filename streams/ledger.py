@@ -134,11 +134,6 @@ def wake(ledger: Ledger, packets: Memory) -> int | None:
     return None if first is None else first.measured_at + LATENESS_MS
 
 
-def next_look(ledger: Ledger, measured_at: int) -> int:
-    """The watermark at which to look at it after a packet of that time; those before it were scheduled as it is."""
-    return (measured_at if ledger.told else _end(ledger)) + LATENESS_MS
-
-
 def delivery(sensor: str, hour: Hour, names: Mapping[int, str], revision: int) -> Delivery:
     """The record of an hour; `names` of the gateways by their marks."""
     by_gateway = {names.get(mark, f"{mark:04x}"): count for mark, count in hour.gateways.items()}

@@ -36,10 +36,10 @@ class Packets(msgspec.Struct):
     """Columns, an entry a packet, in order of acceptance. Times in unix milliseconds.
 
     `came_after`: when it came through the stream, in tens of seconds after it was measured, rounded up. `heard_by`: a
-    bit a gateway, by its place among the receptions. `left_out`: the properties that the windows do not take, None for
-    all. `numbers`: property -> column, in its steps; `others`: what is no number of its property's steps. The packet
-    id, which has a column of its own, is in neither. `moved`: what the registry's corrections added to a number of a
-    window's name, in micro-units; the others are what the sensor said.
+    bit a gateway, by its place among the receptions. `numbers`: property -> column, in its steps. The packet id, which
+    has a column of its own, is not in it. `moved`: what the registry's corrections added to a number of a window's
+    name, in micro-units; the others are what the sensor said. By the times of packets that have any: `left_out`, the
+    properties that the windows do not take, None for all; `others`, what is no number of its property's steps.
     """
 
     measured_at: Column = msgspec.field(default_factory=lambda: Column(rhythm=RHYTHM_MS))
@@ -48,9 +48,9 @@ class Packets(msgspec.Struct):
     came_after: list[int] = []
     heard_by: list[int] = []
     native: list[int] = []
-    left_out: list[tuple[str, ...] | None] = []
+    left_out: dict[int, tuple[str, ...] | None] = {}
     numbers: dict[str, Column] = {}
-    others: list[Values | None] = []
+    others: dict[int, Values] = {}
     moved: dict[str, Column] = {}
 
     def __len__(self) -> int:
@@ -68,7 +68,7 @@ class Packets(msgspec.Struct):
 
     def values(self, row: int) -> Values:
         """What it said; a number may have become a float."""
-        said: Values = dict(self.others[row] or {})
+        said: Values = dict(self.others.get(self.measured_at[row], ()))
         if self.packet_id[row] != NONE:
             said.setdefault("packet_id", self.packet_id[row])
         for name, column in self.numbers.items():
@@ -114,8 +114,10 @@ class Packets(msgspec.Struct):
         self.counter.add(NONE if packet.counter is None else packet.counter)
         self.heard_by.append(heard_by)
         self.native.append(int(packet.native))
-        self.left_out.append(left_out)
-        self.others.append(others or None)
+        if left_out != ():
+            self.left_out[packet.measured_at] = left_out
+        if others:
+            self.others[packet.measured_at] = others
         for name in {**self.moved, **moved} if moved or self.moved else ():
             column = self.moved.get(name)
             if column is None:
@@ -126,18 +128,24 @@ class Packets(msgspec.Struct):
 
     def forget(self, count: int) -> None:
         """Let go of the first so many."""
+        for odd in (self.left_out, self.others):
+            for time in self.measured_at[:count] if odd else ():
+                odd.pop(time, None)
         for column in (self.measured_at, self.packet_id, self.counter, *self.numbers.values(), *self.moved.values()):
             column.forget(count)
-        for plain in (self.came_after, self.heard_by, self.native, self.left_out, self.others):
+        for plain in (self.came_after, self.heard_by, self.native):
             del plain[:count]
-        for name, numbers in list(self.numbers.items()):
-            if numbers.count(NOTHING) == len(numbers):
-                del self.numbers[name]
-        for name, moves in list(self.moved.items()):
-            if moves.count(0) == len(moves):
-                del self.moved[name]
+        _drop(self.numbers, NOTHING)
+        _drop(self.moved, 0)
 
     def forget_gateway(self, place: int) -> None:
         """A reception is gone, and those behind it moved up."""
         below = (1 << place) - 1
         self.heard_by = [heard & below | heard >> place + 1 << place for heard in self.heard_by]
+
+
+def _drop(columns: dict[str, Column], nothing: int) -> None:
+    """Those that say nothing any more."""
+    for name in [name for name, column in columns.items() if not column or column[-1] == nothing]:
+        if columns[name].count(nothing) == len(columns[name]):
+            del columns[name]

@@ -1,12 +1,16 @@
 """Which sensor has something to do when: a heap, so that no tick looks at every sensor. Memory only."""
 
 from collections.abc import Iterable, Iterator
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heapreplace
+from typing import Any
 from zlib import crc32
 
 from schemas.registry import Registry
 
-TURNS_MS = 4 * 60_000  # less than the five minutes of a window; packets are remembered for as much longer
+TURNS_MS = 3 * 60_000  # less than the five minutes of a window
+# What a reading of the sensor does when it comes, a tick does so much later: it would have to write the state again for
+# it. Packets are remembered for both.
+WAITS_MS = 60_000
 
 
 def turn_of(key: bytes) -> int:
@@ -18,32 +22,40 @@ def turn_of(key: bytes) -> int:
 
 
 class Schedule:
-    """Keys by the watermark (unix milliseconds) at which each is to be looked at: then, or earlier in vain.
+    """Keys by the watermark (unix milliseconds) at which each is to be looked at.
 
-    `registry` is the one whose intervals it was made for.
+    Most sensors speak before anything is due and put it off: that costs no place in the heap, as a key moves on when
+    its old place is reached. `registry` is the one whose intervals it was made for.
     """
 
     def __init__(self, entries: Iterable[tuple[int, bytes]], registry: Registry) -> None:
         self.registry = registry
-        self._heap = sorted(entries)
-        self._due: dict[bytes, int] = {}
-        for time, key in self._heap:
-            self._due.setdefault(key, time)
+        # place in the heap, key, when it is due
+        self._entries: dict[bytes, list[Any]] = {key: [time, key, time] for time, key in entries}
+        self._heap = sorted(self._entries.values())
 
-    def put(self, key: bytes, time: int | None, later: int = 0) -> None:
-        """Look at it so much later than then, at the latest; what is later than a time it has changes nothing."""
+    def put(self, key: bytes, time: int | None) -> None:
+        """Look at it then, and not when it was said before; None: not at all."""
+        entry = self._entries.get(key)
         if time is None:
-            return
-        time += later
-        due = self._due.get(key)
-        if due is None or time < due:
-            self._due[key] = time
-            heappush(self._heap, (time, key))
+            self._entries.pop(key, None)
+        elif entry is not None and entry[0] <= time:
+            entry[2] = time
+        else:
+            entry = self._entries[key] = [time, key, time]
+            heappush(self._heap, entry)
 
     def pop(self, watermark: int) -> Iterator[bytes]:
         """Every key that is due, once each, in order. What is put meanwhile must lie ahead."""
         while self._heap and self._heap[0][0] <= watermark:
-            time, key = heappop(self._heap)
-            if self._due.get(key) == time:
-                del self._due[key]
+            entry = self._heap[0]
+            place, key, due = entry
+            if self._entries.get(key) is not entry:
+                heappop(self._heap)
+            elif place < due:
+                entry[0] = due
+                heapreplace(self._heap, entry)
+            else:
+                heappop(self._heap)
+                del self._entries[key]
                 yield key

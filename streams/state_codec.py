@@ -15,7 +15,7 @@ from schemas.aggregate import FIVE_MINUTES, SECOND
 from schemas.freshness import Freshness
 from schemas.reading import LatestValue, Reception, Refused
 from streams.cells_codec import dump_cells, load_cells
-from streams.columns import read, written
+from streams.columns import Column, read, written
 from streams.counters import Counters
 from streams.freshness import Silence
 from streams.gateway_names import Packed, pack, unpack
@@ -108,12 +108,12 @@ def dump(state: SensorState) -> bytes:
         len(packets),
         _dump_columns(packets, base),
         {NUMBERS[name]: [column.unit, *written(column.steps)] for name, column in packets.numbers.items()},
-        _few(packets.left_out, ()),
-        _few(packets.others, None),
+        _by_row(packets.left_out, packets.measured_at),
+        _by_row(packets.others, packets.measured_at),
         base - windows.published,
         [(base // _FIVE_MS - number) * 2 + more for number, more in windows.open.items()],
         windows.encoded,
-        {NUMBERS.get(name, name): [moves.unit, *written(moves.steps)] for name, moves in packets.moved.items()},
+        _dump_moved(packets.moved) if packets.moved else {},
         [each for name, value in state.measured.items() for each in (NUMBERS.get(name, name), value)],
     )
     return state.revision.to_bytes(8, "big") + _encode(stored)
@@ -247,21 +247,26 @@ def _dump_columns(packets: Packets, base: int) -> list[list[int]]:
     ]
 
 
+def _dump_moved(moved: Mapping[str, Column]) -> dict[int | str, list[int]]:
+    return {NUMBERS.get(name, name): [moves.unit, *written(moves.steps)] for name, moves in moved.items()}
+
+
 def _load_packets(stored: Stored, base: int) -> Packets:
     if not stored.packets:
         return Packets()
     count, (times, packet_id, counter, *plain) = stored.remembered, stored.packets
     came_after, heard_by, native = (_whole(column, count) for column in plain)
+    measured_at = read([base - times[0], *times[1:]], count, rhythm=RHYTHM_MS)
     return Packets(
-        read([base - times[0], *times[1:]], count, rhythm=RHYTHM_MS),
+        measured_at,
         read(packet_id, count),
         read(counter, count),
         came_after,
         heard_by,
         native,
-        _many(stored.left_out, (), count),
+        {measured_at[row]: names for row, names in stored.left_out.items()},
         {NAMES[number]: read(steps, count, unit) for number, (unit, *steps) in stored.numbers.items()},
-        _many(stored.others, None, count),
+        {measured_at[row]: values for row, values in stored.others.items()},
         {name: read(steps, count, unit) for name, (unit, *steps) in _named(stored.moved, NAMES)},
     )
 
@@ -275,12 +280,6 @@ def _whole(column: list[int], count: int) -> list[int]:
     return column if len(column) == count else column * count
 
 
-def _few(column: Sequence[T], usual: T) -> dict[int, T]:
-    """The entries that are not the usual."""
-    if column.count(usual) == len(column):
-        return {}
-    return {row: entry for row, entry in enumerate(column) if entry != usual}
-
-
-def _many(few: Mapping[int, T], usual: T, count: int) -> list[T]:
-    return [few.get(row, usual) for row in range(count)] if few else [usual] * count
+def _by_row(odd: Mapping[int, T], times: Sequence[int]) -> dict[int, T]:
+    """What some packets have, by their places instead of their times."""
+    return {row: odd[time] for row, time in enumerate(times) if time in odd} if odd else {}

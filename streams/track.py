@@ -25,7 +25,7 @@ from streams.engine import States, Work
 from streams.fold import deliveries, fold, forget_counter, is_folded, latest_of, refuse
 from streams.freshness import JUDGED_AFTER_MS
 from streams.places import Places
-from streams.schedule import Schedule, turn_of
+from streams.schedule import WAITS_MS, Schedule, turn_of
 from streams.sensor_state import Remembered, SensorState
 from streams.state_codec import dump, load
 from streams.watermark import KEY, Watermark
@@ -159,25 +159,24 @@ class Batch:
             return
         if len(state.silence.hearings.get(advertisement.gateway, ())) > _MANY_HEARINGS:
             freshness.tidy(state.silence, self._now - JUDGED_AFTER_MS, self._watermark.listening, entry.interval_ms)
-        if state.silence.freshness != "fresh":  # else it is on the schedule, with a deadline that hearings only put off
-            self._wake_for(key, advertisement.measured_at)
         if reading is None:
             self._copies += 1
-            return
+        else:
+            self._reading(key, state, reading, record)
+        if hours:
+            self._deliver(key, state, hours)
+        self._put_off(key, state, freshness.wake(state.silence, entry.interval_ms))
+
+    def _reading(self, key: bytes, state: SensorState, reading: Reading, record: Any) -> None:
+        """It takes with it what its sensor has to publish by now."""
         self._readings += 1
         self._work.outputs.append(self._places.output(READINGS, key, encode(reading)))
         self._spoke.add(key)
         if reading.flags:
             self._note_flags(reading, record)
-        if hours:
-            self._deliver(key, state, hours)
         turn = turn_of(key)
-        self._schedule.put(key, ledger.next_look(state.ledger, reading.measured_at) + turn)
-        if self._now >= state.windows.published + windows.PUBLISHED_EVERY_MS:
+        if windows.wake(state.windows, turn) <= self._now:
             self._publish(key, windows.settle(state.windows, state.packets, self._now, state.revision, turn))
-            self._schedule.put(key, windows.final_at(reading.measured_at) + turn)
-        else:
-            self._schedule.put(key, windows.next_publication(state.windows, reading.measured_at))
 
     def _refusal(self, key: bytes, state: SensorState, refusal: Refusal, record: Any) -> None:
         held = state.refused
@@ -204,7 +203,7 @@ class Batch:
             sensor, state.silence, now - JUDGED_AFTER_MS, self._watermark.listening, self._interval(sensor)
         )
         # readers take only a higher revision: what a tick makes of a sensor is one more
-        published = windows.settle(state.windows, state.packets, now, state.revision + 1, turn)
+        published = windows.settle(state.windows, state.packets, now - WAITS_MS, state.revision + 1, turn)
         hours = ledger.settle(state.ledger, Remembered(state), now - turn, self._interval(sensor))
         if transitions or published or hours is not None:
             state.revision += 1
@@ -215,9 +214,7 @@ class Batch:
         self._publish(key, published)
         if hours:
             self._deliver(key, state, hours)
-        self._wake_for(key, again)
-        self._schedule.put(key, windows.wake(state.windows, turn))
-        self._schedule.put(key, ledger.wake(state.ledger, Remembered(state)), turn)
+        self._put_off(key, state, again)
 
     def _publish(self, key: bytes, published: list[Published]) -> None:
         """Of one window, only the last of a batch: readers would take the others for nothing."""
@@ -244,9 +241,8 @@ class Batch:
     def _interval(self, sensor: str) -> int:
         return self._registry.entry(sensor).interval_ms
 
-    def _wake_for(self, key: bytes, time: int | None) -> None:
-        """The machine of freshness runs behind the watermark."""
-        self._schedule.put(key, time, JUDGED_AFTER_MS)
+    def _put_off(self, key: bytes, state: SensorState, judged: int | None) -> None:
+        self._schedule.put(key, _due(key, state, judged))
 
     def _make_schedule(self) -> Schedule:
         """Of all states as recovered; they are not kept decoded, most may not speak for long."""
@@ -254,12 +250,9 @@ class Batch:
         for key, value in self._states.items():
             if key != KEY:
                 state = load(value)
-                times = (
-                    (windows.wake(state.windows, turn_of(key)), 0),
-                    (ledger.wake(state.ledger, Remembered(state)), turn_of(key)),
-                    (freshness.wake(state.silence, self._interval(key.decode())), JUDGED_AFTER_MS),
-                )
-                entries += [(time + later, key) for time, later in times if time is not None]
+                due = _due(key, state, freshness.wake(state.silence, self._interval(key.decode())))
+                if due is not None:
+                    entries.append((due, key))
         return Schedule(entries, self._registry)
 
     def _follow_registry(self, before: Registry) -> None:
@@ -269,6 +262,21 @@ class Batch:
             key = sensor.encode()
             if key in self._states and before.entry(sensor).interval_ms != self._interval(sensor):
                 self._schedule.put(key, 0)
+
+
+def _due(key: bytes, state: SensorState, judged: int | None) -> int | None:
+    """The watermark at which a tick finds something to do, should the sensor not speak before; None: nothing.
+
+    `judged`: when there is something for the machine of freshness, which runs behind the watermark.
+    """
+    turn = turn_of(key)
+    due = windows.wake(state.windows, turn) + WAITS_MS
+    told = ledger.wake(state.ledger, Remembered(state))
+    if told is not None:
+        due = min(due, told + turn)
+    if judged is not None:
+        due = min(due, judged + JUDGED_AFTER_MS)
+    return due if due < windows.NEVER else None
 
 
 def _origin(record: Any, sensor: str) -> dict[str, str]:

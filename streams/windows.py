@@ -5,7 +5,7 @@ made of them when it is published, and when it goes into its hour and day.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -15,11 +15,14 @@ from streams.packets import MEMORY_PACKETS, MICRO, NOTHING, Packets
 from streams.properties import MAX_VALUE, STEPS
 
 LATENESS_MS = 15 * 60_000
-# An open window is published at most so often, in milliseconds of the stream's clock.
-PUBLISHED_EVERY_MS = 30_000
+# An open window is published at most so often, in milliseconds of the stream's clock: in its middle and at its end.
+PUBLISHED_EVERY_MS = 150_000
+# How many five minutes an hour and a day are told again after: a quarter's, an hour's.
+_TOLD_AFTER = (3, 12)
 # Flag of a reading that came when its window was final: history has it, the aggregates do not.
 LATE_FOR_WINDOWS = "late_for_windows"
 
+NEVER = 1 << 60  # a time
 MAX_CELLS = 2_048  # of one sensor: seven quantities of a day's backlog
 
 # Numbers are in micro-units; the sum is in whole units and micro-units, so that no day of any values outgrows 64 bits.
@@ -36,7 +39,8 @@ class Windows(msgspec.Struct):
 
     `open`: numbers of five-minute windows -> whether there is more to say than was published. What is in them the
     packets say; `forgotten` what packets said that are not remembered any more. `closed`: of hours and of days, what
-    the final windows in them said. `encoded`: of forgotten and closed, until they change.
+    the final windows in them said. `encoded`: of forgotten and closed, until they change. `due`: what `wake` gives,
+    once it was asked.
     """
 
     published: int = 0
@@ -44,6 +48,7 @@ class Windows(msgspec.Struct):
     forgotten: dict[int, Cells] = {}
     closed: tuple[dict[int, Cells], dict[int, Cells]] = msgspec.field(default_factory=lambda: ({}, {}))
     encoded: bytes | None = None
+    due: int | None = None
 
 
 def _numbers_of(values: Values, left_out: tuple[str, ...]) -> Iterator[tuple[str, int]]:
@@ -80,40 +85,46 @@ def takes(windows: Windows, packets: Packets, measured_at: int, ticked: int) -> 
 
 def note(windows: Windows, measured_at: int) -> None:
     """A packet of that time was remembered, which the windows take."""
-    windows.open[measured_at // _FIVE_MS] = True
+    number = measured_at // _FIVE_MS
+    windows.open[number] = True
+    if windows.due is not None:
+        windows.due = min(windows.due, windows.published + PUBLISHED_EVERY_MS, (number + 1) * _FIVE_MS)
 
 
 def keep(windows: Windows, packets: Packets, count: int) -> None:
     """The first `count` packets are about to be forgotten: what they say of open windows must not be."""
     for number in {packets.measured_at[row] // _FIVE_MS for row in range(count)} & windows.open.keys():
         cells = windows.forgotten.setdefault(number, {})
-        for name, cell in _said(packets, number, range(count)).items():
+        for name, cell in _said(packets, number, count).items():
             _take_in(cells, name, cell, 0)
         windows.encoded = None
 
 
 def _content(windows: Windows, packets: Packets, number: int) -> Cells:
     """A five-minute window."""
-    cells = _said(packets, number, range(len(packets)))
+    cells = _said(packets, number, len(packets))
     for name, cell in windows.forgotten.get(number, {}).items():
         _take_in(cells, name, cell, 0)
     return cells
 
 
-def _said(packets: Packets, number: int, among: range) -> Cells:
-    """What those packets say of a five-minute window."""
+def _said(packets: Packets, number: int, count: int) -> Cells:
+    """What the first `count` packets say of a five-minute window."""
     times, left_out, start = packets.measured_at, packets.left_out, number * _FIVE_MS
-    when = times.__getitem__
-    rows = sorted(among, key=when)
-    rows = rows[bisect_left(rows, start, key=when) : bisect_left(rows, start + _FIVE_MS, key=when)]
-    whole = [*map(left_out.__getitem__, rows)].count(()) == len(rows)
+    rows: Sequence[int] = range(count)
+    if sorted(times) == times:  # so it is but for packets that a gateway held back
+        rows = range(bisect_left(times, start, 0, count), bisect_left(times, start + _FIVE_MS, 0, count))
+    else:
+        when = times.__getitem__
+        rows = sorted((row for row in rows if start <= times[row] < start + _FIVE_MS), key=when)
+    whole = not any(times[row] in left_out for row in rows) if left_out else True
     if not whole:
-        rows = [row for row in rows if left_out[row] is not None]
+        rows = [row for row in rows if left_out.get(times[row], ()) is not None]
     cells: Cells = {}
     for name, column in packets.numbers.items():
         told, found = rows, [*map(column.__getitem__, rows)]
         if not whole or NOTHING in found:
-            told = [row for row in rows if column[row] != NOTHING and name not in (left_out[row] or ())]
+            told = [row for row in rows if column[row] != NOTHING and name not in (left_out.get(times[row]) or ())]
             found = [column[row] for row in told]
         if found:
             unit = MICRO // STEPS[name]
@@ -124,9 +135,9 @@ def _said(packets: Packets, number: int, among: range) -> Cells:
                 *(len(found), *divmod(sum(found) * unit, MICRO), min(found) * unit, max(found) * unit),
                 *(found[0] * unit, times[told[0]] - start, found[-1] * unit, times[told[-1]] - start),
             ]
-    for row in rows if any(map(packets.others.__getitem__, rows)) else ():
-        others, at = packets.others[row], times[row] - start
-        for name, value in _numbers_of(others, left_out[row] or ()) if others else ():
+    for row in rows if packets.others else ():
+        others, at = packets.others.get(times[row], {}), times[row] - start
+        for name, value in _numbers_of(others, left_out.get(times[row]) or ()):
             if name in packets.moved:
                 value += packets.moved[name][row]
             _take_in(cells, name, [1, *divmod(value, MICRO), value, value, value, at, value, at], 0)
@@ -165,9 +176,12 @@ class Published(msgspec.Struct, frozen=True, gc=False):
 def settle(windows: Windows, packets: Packets, watermark: int, revision: int, turn: int = 0) -> list[Published]:
     """What is to be published now that the stream has come so far; final windows go, into their hour and day.
 
+    An hour is told with the last five minutes of each quarter, a day with the last of each hour, and both when final.
+
     `turn`: how long after their last moment the windows of this sensor become final, milliseconds.
     """
     found: list[Published] = []
+    windows.due = None
     may_publish = watermark >= windows.published + PUBLISHED_EVERY_MS
     grown: list[set[int]] = [set(), set()]
     # windows before these are over, and final
@@ -188,7 +202,8 @@ def settle(windows: Windows, packets: Packets, watermark: int, revision: int, tu
         windows.forgotten.pop(number, None)
         for place, (closed, width_ms) in enumerate(zip(windows.closed, _WIDTHS_MS[1:], strict=True)):
             wider, offset = divmod(number * _FIVE_MS, width_ms)
-            grown[place].add(wider)
+            if _is_last_of(_TOLD_AFTER[place], number, windows.open):
+                grown[place].add(wider)
             for name, cell in cells.items():
                 _take_in(closed.setdefault(wider, {}), name, cell, offset)
         windows.encoded = None
@@ -203,21 +218,25 @@ def settle(windows: Windows, packets: Packets, watermark: int, revision: int, tu
     return found
 
 
-def wake(windows: Windows, turn: int = 0) -> int | None:
-    """The watermark at which something is to be published or becomes final; None if nothing is open. `turn`: as in
-    `settle`."""
-    found = []
-    for number, more in windows.open.items():
-        end = (number + 1) * _FIVE_MS
-        found.append(min(windows.published + PUBLISHED_EVERY_MS, end) if more else end + LATENESS_MS + turn)
-    for width_ms, closed in zip(_WIDTHS_MS[1:], windows.closed, strict=True):
-        found += [(number + 1) * width_ms + LATENESS_MS + turn for number in closed]
-    return min(found, default=None)
+def _is_last_of(many: int, number: int, still_open: Iterable[int]) -> bool:
+    """Whether no later window of the same so many is open, whose end would tell what this one adds as well."""
+    end = number - number % many + many
+    return not any(number < other < end for other in still_open)
 
 
-def next_publication(windows: Windows, measured_at: int) -> int:
-    """The watermark at which a reading of that time, added just now, is published at the latest."""
-    return min(windows.published + PUBLISHED_EVERY_MS, measured_at - measured_at % _FIVE_MS + _FIVE_MS)
+def wake(windows: Windows, turn: int = 0) -> int:
+    """The watermark at which something is to be published or becomes final; NEVER if nothing is open. `turn`: as in
+    `settle`, always the same of a sensor."""
+    if windows.due is None:
+        next_publication, final_after = windows.published + PUBLISHED_EVERY_MS, LATENESS_MS + turn
+        windows.due = NEVER
+        for number, more in windows.open.items():
+            end = (number + 1) * _FIVE_MS
+            windows.due = min(windows.due, min(next_publication, end) if more else end + final_after)
+        for width_ms, closed in zip(_WIDTHS_MS[1:], windows.closed, strict=True):
+            for number in closed:
+                windows.due = min(windows.due, (number + 1) * width_ms + final_after)
+    return windows.due
 
 
 def final_at(measured_at: int) -> int:

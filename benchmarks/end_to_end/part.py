@@ -18,12 +18,14 @@ from benchmarks.bench import Bench
 from benchmarks.brokers import BROKERS, delete_topics, embedded, mosquitto
 from benchmarks.child import SERVING, Absent, Failed, awaited, ending, serving, started
 from benchmarks.end_to_end.figures import Costs, Step, cost_table, latency_table
+from benchmarks.end_to_end.lived import lived
 from benchmarks.end_to_end.load import Sent
 from benchmarks.end_to_end.plan import Plan
 from benchmarks.end_to_end.probe import GIVE_UP, Seen
 from benchmarks.end_to_end.simple import Stored
 from benchmarks.figures import percentile
 from benchmarks.pipeline import cost, costs, pipeline
+from benchmarks.recovery.changelog import fill
 from runtime.kafka import ensure_topics
 from schemas.topics import TOPICS
 from tests.conftest import find_free_port
@@ -43,6 +45,8 @@ PROBES, PROBES_OF_MANY = 10, 4  # a second
 # and its first freshness is judged a minute later: such a start is harder than what lasts.
 WARM, WARM_OF_MANY = 3, 150
 _START_IN = 3.0  # seconds, until which every process of the load is there
+# What the tables hold says when the first packet is due: so long from now, and a second for so many sensors.
+_READY_IN, _FILLED = 20.0, 8_000
 # Seconds without a new row: what is not there by then is missing. A worker that was minutes behind once took over 15.
 _STANDSTILL = 60.0
 _PATIENCE = 90.0
@@ -121,18 +125,21 @@ def _ours(bench: Bench, folder: Path, broker: str, embedded: bool, mqtt: str, se
         "BRIDGE_CLIENT_ID": f"bench-{sensors}",
     }
     history = place / "history.sqlite"
+    plan = Plan(
+        mqtt=mqtt,
+        sensors=sensors,
+        seconds=seconds,
+        start=time.time() + _READY_IN + sensors / _FILLED,
+        history=str(history),
+        warm=0 if bench.smoke else min(WARM_OF_MANY if sensors >= MANY else WARM, seconds / 2),
+        probes=PROBES if sensors < MANY else PROBES_OF_MANY,
+    )
     try:
+        asyncio.run(fill(broker, prefix, lived(plan)))
         with pipeline(place, settings, _PATIENCE) as children:
-            plan = Plan(
-                mqtt=mqtt,
-                sensors=sensors,
-                seconds=seconds,
-                start=time.time() + _START_IN,
-                api=children["api"].page,
-                history=str(history),
-                warm=0 if bench.smoke else min(WARM_OF_MANY if sensors >= MANY else WARM, seconds / 2),
-                probes=PROBES if sensors < MANY else PROBES_OF_MANY,
-            )
+            plan = msgspec.structs.replace(plan, api=children["api"].page)
+            if time.time() + _START_IN > plan.start:
+                raise Failed("not ready when the first packet was due")
             with ending(_child("probe", place, plan)) as asker:
                 sent, seen_costs = _load(plan, place)
                 acked_at = time.monotonic()

@@ -1,4 +1,7 @@
-"""What is published in a run, and when: a pure function of the packet's place, so that every process knows it."""
+"""What is published in a run, and when: a pure function of the packet's place, so that every process knows it.
+
+Places below 0 are of packets before the run.
+"""
 
 import msgspec
 
@@ -58,6 +61,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """MQTT topic and payload; measured when it is due."""
         number, index = divmod(place, self.sensors)
         name = b"shellypro2-%012x" % (FIRST_PREFIX + self.gateway(place))
-        data = service_data(number % 256, 90, 40 + index % 30, (200 + place % 50) / 10).hex().encode()
+        data = service_data(number % 256, 90, 40 + index % 30, (200 + (index + number) % 50) / 10).hex().encode()
         at = b"%.2f" % self.due(place)
         return name + b"/events/rpc", _EVENT % (name, name, at, place, sensor(index).encode(), data, at)

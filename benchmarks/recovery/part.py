@@ -17,7 +17,7 @@ from benchmarks.child import Absent, Failed
 from benchmarks.engine.backlog import PARTITIONS, sensor
 from benchmarks.figures import markdown, spread
 from benchmarks.pipeline import child, cost
-from benchmarks.recovery.changelog import fill
+from benchmarks.recovery.changelog import fill, states
 from runtime.kafka import ensure_topics, partition_of
 from schemas.advertisement import Advertisement, Coordinate
 from schemas.codec import encode
@@ -72,7 +72,7 @@ def _row(bench: Bench, folder: Path, broker: str, sensors: int, *, embedded: boo
     for prefix, count in (("empty.", 0), ("full.", sensors)):
         topics = [replace(topic, partitions=topic.embedded_partitions) for topic in TOPICS]
         asyncio.run(ensure_topics(broker, topics, prefix, embedded=embedded))
-        sizes[prefix] = asyncio.run(fill(broker, prefix, count)) if count else 0
+        sizes[prefix] = asyncio.run(fill(broker, prefix, states(count))) if count else 0
     empty, full = list[Recovery](), list[Recovery]()
     for number in range(bench.rounds):
         empty.append(_restart(folder, broker, "empty.", number, bench.seconds))

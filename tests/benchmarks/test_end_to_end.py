@@ -41,7 +41,7 @@ def test_the_load_says_what_a_gateway_would() -> None:
     """Its messages are made by a template, for speed; the one definition is in shelly/."""
     for place in (0, 1, 239, 240, 241):
         sensor, packet_id = plan().who(place)
-        data = service_data(packet_id, 90, 40 + place % 240 % 30, (200 + place % 50) / 10)
+        data = service_data(packet_id, 90, 40 + place % 240 % 30, (200 + (place % 240 + place // 240) % 50) / 10)
         at = round(plan().due(place) * 100) * 10
         topic, payload = plan().message(place)
         beacon = Beacon(sensor, packet_id, at, {}, data)

@@ -191,6 +191,7 @@ def test_whatever_is_held_is_written_and_read_alike(heard_all: list[Any], end: i
         if isinstance(state, SensorState):
             again = load(track.changelog[key])
             assert dump(again) == track.changelog[key]
+            state.windows.due = None  # memory only
             assert msgspec.structs.asdict(again) == msgspec.structs.asdict(state)
             assert [repr(each) for each in again.values.items()] == [repr(each) for each in state.values.items()]
 

@@ -2,7 +2,8 @@
 
 from collections import Counter
 
-from streams.schedule import TURNS_MS, turn_of
+from streams.handover import CLOSES_AFTER_MS
+from streams.schedule import TURNS_MS, WAITS_MS, turn_of
 from streams.windows import LATENESS_MS
 from tests.streams.tracking import HOUR, MINUTE, SECOND, T0, Tracker, heard, tick
 
@@ -32,11 +33,29 @@ def told(*, recover_at: int | None = None) -> tuple[dict[str, int], dict[str, in
 
 def test_each_sensor_has_its_turn_and_none_comes_early_or_later_than_that() -> None:
     final, hour, _ = told()
-    for due in (final, hour):
+    for due, waits in ((final, WAITS_MS), (hour, 0)):
         assert due.keys() == set(SENSORS)
         for sensor, at in due.items():
-            turn = END + LATENESS_MS + turn_of(sensor.encode())
+            turn = END + LATENESS_MS + turn_of(sensor.encode()) + waits
             assert turn <= at < turn + EVERY
+            assert at <= END + CLOSES_AFTER_MS
+
+
+def test_a_sensor_that_speaks_tells_it_at_its_turn_with_its_reading() -> None:
+    track, offset = Tracker(), 0
+    final = dict[str, int]()
+    for at in range(HOUR - 2 * MINUTE, HOUR + 25 * MINUTE, EVERY):
+        track.fold([tick(at, offset=offset)])
+        for sensor in SENSORS[:40]:
+            offset += 1
+            track.written.clear()
+            track.fold([heard(at, offset=offset, sensor=sensor)])
+            if any(each.final and each.width == 300 and each.start == END - 5 * MINUTE for each in track.aggregates):
+                final[sensor] = T0 + at
+    assert final.keys() == set(SENSORS[:40])
+    for sensor, when in final.items():
+        turn = END + LATENESS_MS + turn_of(sensor.encode())
+        assert turn <= when < turn + EVERY
 
 
 def test_no_tick_has_many_of_them() -> None:

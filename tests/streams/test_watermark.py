@@ -65,16 +65,32 @@ def test_a_state_of_the_first_version_is_read_and_its_sensor_can_fall_silent() -
     assert dump(load(dump(state))) == dump(state)
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 100)), max_size=30), st.lists(st.integers(0, 100)))
-def test_a_schedule_gives_each_key_once_when_its_earliest_time_has_come(
-    puts: list[tuple[int, int]], clock: list[int]
+moves = st.lists(st.tuples(st.integers(0, 5), st.one_of(st.none(), st.integers(0, 100))), max_size=10)
+
+
+@given(st.lists(st.tuples(moves, st.integers(0, 100)), max_size=10))
+def test_a_schedule_gives_each_key_once_when_the_time_that_was_said_last_has_come(
+    rounds: list[tuple[list[tuple[int, int | None]], int]],
 ) -> None:
-    schedule, due = Schedule([], Registry()), dict[bytes, int]()
-    for name, time in puts:
-        key = b"%d" % name
-        schedule.put(key, time)
-        due[key] = min(time, due.get(key, time))
-    for now in sorted(clock):
-        popped = list(schedule.pop(now))
-        assert sorted(popped) == sorted(key for key, time in due.items() if time <= now)
+    schedule, due = Schedule([(7, b"0"), (3, b"1")], Registry()), {b"0": 7, b"1": 3}
+    for puts, now in sorted(rounds, key=lambda each: each[1]):
+        for name, time in puts:
+            key = b"%d" % name
+            schedule.put(key, time)
+            if time is None:
+                due.pop(key, None)
+            else:
+                due[key] = time
+        assert list(schedule.pop(now)) == sorted(
+            (key for key in due if due[key] <= now), key=lambda key: (due[key], key)
+        )
         due = {key: time for key, time in due.items() if time > now}
+
+
+def test_a_sensor_that_speaks_in_time_has_one_place_in_the_schedule() -> None:
+    schedule = Schedule([], Registry())
+    for now in range(1_000):
+        schedule.put(b"speaks", now + 3)
+        schedule.put(b"silent", 1_000)
+        assert list(schedule.pop(now)) == []
+    assert len(schedule._heap) == 2

@@ -108,19 +108,54 @@ def _numbers_only(reading: Reading) -> Reading:
     )  # fmt: skip
 
 
-def test_an_open_window_is_published_every_30_seconds_at_most_and_final_after_15_minutes() -> None:
+def test_an_open_window_is_published_in_its_middle_and_at_its_end_and_final_after_15_minutes() -> None:
     track = Tracker()
     readings: list[Event] = [
-        (at, partial(heard, at, values={"humidity": 50})) for at in range(SECOND, 5 * MINUTE, 5 * SECOND)
+        (at, partial(heard, at, values={"humidity": 50, "packet_id": at // SECOND % 256}))
+        for at in range(SECOND, 5 * MINUTE, 5 * SECOND)
     ]
     for record in number([*readings, *ticks(0, 25 * MINUTE)]):
         track.fold([record])
     fives = [each for each in track.aggregates if each.width == FIVE_MINUTES]
-    assert 9 <= len(fives) <= 12, "ten half minutes"
-    assert [each.final for each in fives] == [False] * (len(fives) - 1) + [True]
+    assert [(each.count, each.final) for each in fives] == [(1, False), (31, False), (60, False), (60, True)]
     assert [each.revision for each in fives] == sorted({each.revision for each in fives})
     assert {each.width for each in track.aggregates} == {FIVE_MINUTES, HOUR, DAY}
     assert not any(each.final for each in track.aggregates if each.width != FIVE_MINUTES)
+
+
+def told_of(track: Tracker, width: int) -> list[int]:
+    """How many readings each record of that width holds, in the order they were written."""
+    return [each.count for each in track.aggregates if each.width == width]
+
+
+def test_an_hour_is_told_with_each_quarter_and_a_day_with_each_hour() -> None:
+    track = Tracker()
+    readings: list[Event] = [(at, partial(heard, at)) for at in range(SECOND, 120 * MINUTE, MINUTE)]
+    for record in number([*readings, *ticks(0, 140 * MINUTE)]):
+        track.fold([record])
+    assert told_of(track, HOUR) == [15, 30, 45, 60] * 2
+    assert [each.final for each in track.aggregates if each.width == HOUR] == [False, False, False, True] * 2
+    assert told_of(track, DAY) == [60, 120]
+
+
+def test_what_falls_silent_within_a_quarter_is_told_with_the_last_that_it_said() -> None:
+    track = Tracker()
+    track.fold(number([*[(at, partial(heard, at)) for at in (SECOND, 6 * MINUTE)], *ticks(0, 40 * MINUTE)]))
+    assert told_of(track, HOUR) == [2]
+    assert told_of(track, DAY) == [2]
+
+
+def test_a_reading_takes_with_it_what_is_due_and_writes_its_state_once() -> None:
+    track, written = Tracker(), list[bytes]()
+    readings: list[Event] = [(at, partial(heard, at)) for at in range(SECOND, 60 * MINUTE, MINUTE)]
+    for record in number([*readings, *ticks(0, 59 * MINUTE)]):
+        before = track.changelog.get(SENSOR.encode(), b"")
+        track.fold([record])
+        if track.changelog.get(SENSOR.encode(), b"") != before:
+            written.append(record.__class__.__name__.encode())
+    assert written.count(b"Tick") == 2, "that it is fresh now, and that its first hour of deliveries began"
+    assert written.count(b"Advertisement") == len(readings)
+    assert sum(each.final for each in track.aggregates) >= 7
 
 
 def test_of_each_window_a_batch_publishes_the_last_only() -> None:
