@@ -7,10 +7,10 @@ from zlib import crc32
 
 from schemas.registry import Registry
 
-TURNS_MS = 3 * 60_000  # less than the five minutes of a window
-# What a reading of the sensor does when it comes, a tick does so much later: it would have to write the state again for
-# it. Packets are remembered for both.
-WAITS_MS = 60_000
+TURNS_MS = 165_000  # less than the five minutes of a window
+# What the next reading of a sensor does, which writes its state anyhow, a tick does for one that says nothing for so
+# long: more than the minute in which most speak. Packets are remembered for both.
+WAITS_MS = 75_000
 
 
 def turn_of(key: bytes) -> int:

@@ -203,7 +203,10 @@ class Batch:
             sensor, state.silence, now - JUDGED_AFTER_MS, self._watermark.listening, self._interval(sensor)
         )
         # readers take only a higher revision: what a tick makes of a sensor is one more
-        published = windows.settle(state.windows, state.packets, now - WAITS_MS, state.revision + 1, turn)
+        published = windows.settle(
+            *(state.windows, state.packets, now - WAITS_MS, state.revision + 1, turn),
+            fell_silent=now >= state.packets.newest_at() + WAITS_MS,
+        )
         hours = ledger.settle(state.ledger, Remembered(state), now - turn, self._interval(sensor))
         if transitions or published or hours is not None:
             state.revision += 1
@@ -271,6 +274,8 @@ def _due(key: bytes, state: SensorState, judged: int | None) -> int | None:
     """
     turn = turn_of(key)
     due = windows.wake(state.windows, turn) + WAITS_MS
+    if True in state.windows.open.values():
+        due = min(due, state.packets.newest_at() + WAITS_MS)
     told = ledger.wake(state.ledger, Remembered(state))
     if told is not None:
         due = min(due, told + turn)

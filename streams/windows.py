@@ -173,16 +173,19 @@ class Published(msgspec.Struct, frozen=True, gc=False):
     final: bool
 
 
-def settle(windows: Windows, packets: Packets, watermark: int, revision: int, turn: int = 0) -> list[Published]:
+def settle(
+    windows: Windows, packets: Packets, watermark: int, revision: int, turn: int = 0, *, fell_silent: bool = False
+) -> list[Published]:
     """What is to be published now that the stream has come so far; final windows go, into their hour and day.
 
     An hour is told with the last five minutes of each quarter, a day with the last of each hour, and both when final.
 
-    `turn`: how long after their last moment the windows of this sensor become final, milliseconds.
+    `turn`: how long after their last moment the windows of this sensor become final, milliseconds. `fell_silent`: all
+    that it said is published, however lately something was.
     """
     found: list[Published] = []
     windows.due = None
-    may_publish = watermark >= windows.published + PUBLISHED_EVERY_MS
+    may_publish = fell_silent or watermark >= windows.published + PUBLISHED_EVERY_MS
     grown: list[set[int]] = [set(), set()]
     # windows before these are over, and final
     closed_before = watermark - LATENESS_MS - turn

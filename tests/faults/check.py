@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from schemas.aggregate import DAY, FIVE_MINUTES, HOUR, Aggregate, window_start
+from schemas.aggregate import DAY, FIVE_MINUTES, HOUR, SECOND, Aggregate, window_start
 from schemas.codec import decode_reading
 from schemas.reading import Latest, Reading
 from streams.windows import LATE_FOR_WINDOWS
@@ -104,12 +104,13 @@ def judge_aggregates(
 ) -> None:
     """Every window exact, made again from what was sent; the times are those of the store, which `judge_store` checks.
 
-    An hour and a day hold the five-minute windows that are final, so that is what they are compared with.
+    An hour and a day hold the five-minute windows that are final, and are told of them when no later one of the same
+    quarter, or hour, is open: that is what they are compared with.
     """
     kept = {aggregate.key: aggregate for aggregate in aggregates}
-    final = {
-        (each.sensor, each.quantity, each.start) for each in kept.values() if each.width == FIVE_MINUTES and each.final
-    }
+    fives = [each for each in kept.values() if each.width == FIVE_MINUTES]
+    final = {(each.sensor, each.quantity, each.start) for each in fives if each.final}
+    still_open = {(each.sensor, each.start) for each in fives if not each.final}
     cells: defaultdict[tuple[str, str, int, int], list[tuple[int, float]]] = defaultdict(list)
     for reading in readings:
         packet = ledger.get(identity_of(reading))
@@ -119,7 +120,10 @@ def judge_aggregates(
         for quantity, value in packet.values.items():
             cells[reading.sensor, quantity, FIVE_MINUTES, five].append((reading.measured_at, value))
             if (reading.sensor, quantity, five) in final:
-                for width in (HOUR, DAY):
+                for width, told_after in ((HOUR, HOUR // 4), (DAY, HOUR)):
+                    end = window_start(five, told_after) + told_after * SECOND
+                    if any((reading.sensor, later) in still_open for later in range(five, end, FIVE_MINUTES * SECOND)):
+                        continue
                     start = window_start(reading.measured_at, width)
                     cells[reading.sensor, quantity, width, start].append((reading.measured_at, value))
     expected = {}

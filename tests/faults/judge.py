@@ -1,7 +1,7 @@
 """The judge: waits until a fault's packets are where they belong, writes its row, and sees to its windows later.
 
-An open window is published 30 s of stream time after it was last: to wait for that after each fault would take most of
-the suite's time. So the windows of all of a pipeline's faults are judged when the pipeline has done its work.
+What a sensor said last is in an open window some two minutes later: to wait for that after each fault would take most
+of the suite's time. So the windows of all of a pipeline's faults are judged when the pipeline has done its work.
 """
 
 import asyncio
@@ -60,7 +60,7 @@ class Judge:
         self._owed.append(_Owed(row, evidence, ledger))
         return verdict
 
-    def windows(self, subject: Subject, *, seconds: float = 120, excused: int = 0) -> None:
+    def windows(self, subject: Subject, *, seconds: float = 180, excused: int = 0) -> None:
         """Every window of every fault that this pipeline went through is exact, but for so many `excused` ones."""
         mine = [owed for owed in self._owed if owed.evidence.subject is subject]
         self._owed = [owed for owed in self._owed if owed.evidence.subject is not subject]
@@ -71,7 +71,7 @@ class Judge:
             async def look(owed: _Owed = owed) -> Verdict:
                 return await owed.evidence.windows(owed.ledger)
 
-            verdict = _settled(subject, look, deadline - time.monotonic())
+            verdict = _settled(subject, look, deadline - time.monotonic(), excused)
             owed.row.wrong_windows = verdict.wrong_aggregates
             print(f"{owed.row.fault}: {verdict.wrong_aggregates} wrong windows")
             if verdict.wrong_aggregates > excused:
@@ -79,12 +79,17 @@ class Judge:
         assert not dirty, dirty
 
 
-def _settled(subject: Subject, look: Callable[[], Coroutine[Any, Any, Verdict]], seconds: float) -> Verdict:
-    """The verdict once it is clean, or the last one when it is not in time. The pipeline is tended meanwhile."""
+def _settled(
+    subject: Subject, look: Callable[[], Coroutine[Any, Any, Verdict]], seconds: float, windows: int = 0
+) -> Verdict:
+    """The verdict once it is clean, but for so many windows, or the last one when it is not in time.
+
+    The pipeline is tended meanwhile.
+    """
     deadline = time.monotonic() + seconds
     while True:
         subject.tend()
         verdict = asyncio.run(look())
-        if verdict.clean or time.monotonic() > deadline:
+        if verdict.clean or 0 < verdict.wrong_aggregates <= windows or time.monotonic() > deadline:
             return verdict
         time.sleep(_ASK_EVERY)

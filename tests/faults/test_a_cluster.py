@@ -87,4 +87,4 @@ def test_an_unclean_leader_election(three: Cluster, tmp_path: Path, trial: Begin
         # what node 1 alone had taken; a second more, since it was alone somewhat earlier than we saw
         lost = round((hurt_at - alone_at + 1) * under.plan.rate)
         under.conclude(seconds=6, excused=lost)
-        judge.windows(pipeline, seconds=45, excused=12 * lost)
+        judge.windows(pipeline, excused=12 * lost)

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from schemas.advertisement import Coordinate
-from schemas.aggregate import DAY, FIVE_MINUTES, HOUR, Aggregate, window_start
+from schemas.aggregate import DAY, FIVE_MINUTES, HOUR, SECOND, Aggregate, window_start
 from schemas.codec import encode
 from schemas.reading import Latest, LatestValue, Reading
 from tests.faults.check import Verdict, aggregate_of, judge_aggregates, judge_latest, judge_store, judge_topic
@@ -100,7 +100,7 @@ def honest_aggregates(readings: list[Reading], *, final: bool) -> list[Aggregate
         for quantity in mine[0].values:
             said = [(reading.measured_at, reading.values[quantity]) for reading in mine]
             for width in (FIVE_MINUTES, HOUR, DAY) if final else (FIVE_MINUTES,):
-                made = aggregate_of(sensor, quantity, width, window_start(START, width), said)
+                made = aggregate_of(sensor, quantity, width, window_start(mine[0].measured_at, width), said)
                 found.append(msgspec.structs.replace(made, final=final))
     return found
 
@@ -120,6 +120,30 @@ def test_damage_in_the_aggregates(final: bool) -> None:
     for name in ("count", "min", "max", "mean", "first", "last", "first_at", "last_at"):
         spoilt = msgspec.structs.replace(aggregates[0], **{name: getattr(aggregates[0], name) + 1})
         assert wrong([spoilt, *aggregates[1:]]) == 1, name
+
+
+def test_an_hour_holds_final_windows_as_soon_as_none_of_their_quarter_is_open() -> None:
+    ledger, readings = clean()
+    at = 40 * 60 * SECOND  # before: a first quarter's window, and not the last of it
+    readings = [msgspec.structs.replace(each, measured_at=each.measured_at - at) for each in readings]
+    hours = [each for each in honest_aggregates(readings, final=True) if each.width != FIVE_MINUTES]
+    fives = [each for each in honest_aggregates(readings, final=True) if each.width == FIVE_MINUTES]
+    start = max(each.start for each in fives)
+
+    def wrong(open_at: int, wider: list[Aggregate]) -> int:
+        verdict = Verdict(len(ledger))
+        later = [msgspec.structs.replace(each, start=open_at, final=False) for each in fives]
+        judge_aggregates(verdict, ledger, readings, [*fives, *later, *wider])
+        return verdict.wrong_aggregates - len(later)  # of which nothing was sent
+
+    quarter, hour = (window_start(start, width) + width * SECOND for width in (HOUR // 4, HOUR))
+    after = start + FIVE_MINUTES * SECOND
+    assert after < quarter < hour
+    assert wrong(after, []) == 0, "neither hour nor day was told of it"
+    assert wrong(after, hours) == len(hours)
+    assert wrong(quarter, [each for each in hours if each.width == HOUR]) == 0, "the quarter is told, the hour is not"
+    assert wrong(quarter, hours) == len([each for each in hours if each.width == DAY])
+    assert wrong(hour, hours) == 0
 
 
 def test_copies_and_messages_that_come_again_are_further_messages_of_the_same_packets() -> None:

@@ -53,4 +53,4 @@ def test_the_embedded_kafka_broker_killed_without_its_tail(
         lost = LOST_SECONDS * RATE
         assert not under.conclude(seconds=6, excused=2 * lost).duplicated
         # four quantities in windows of three widths; what of it the history has, a replay from the archive puts there
-        judge.windows(subject, seconds=36, excused=12 * lost)
+        judge.windows(subject, excused=12 * lost)

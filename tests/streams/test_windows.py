@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 
 from schemas.aggregate import DAY, FIVE_MINUTES, HOUR, WIDTHS, window_start
 from schemas.reading import Reading
+from streams.deduplicate import MEMORY_MS
+from streams.handover import CLOSES_AFTER_MS
+from streams.schedule import WAITS_MS
 from streams.windows import LATE_FOR_WINDOWS, LATENESS_MS
 from tests.streams.tracking import MINUTE, SECOND, SENSOR, T0, Event, Record, Tracker, heard, number, tick, ticks
 
@@ -143,6 +146,24 @@ def test_what_falls_silent_within_a_quarter_is_told_with_the_last_that_it_said()
     track.fold(number([*[(at, partial(heard, at)) for at in (SECOND, 6 * MINUTE)], *ticks(0, 40 * MINUTE)]))
     assert told_of(track, HOUR) == [2]
     assert told_of(track, DAY) == [2]
+
+
+def test_what_a_sensor_said_before_it_fell_silent_is_published_soon() -> None:
+    track = Tracker()
+    track.fold(number([(0, partial(tick, 0)), *[(at, partial(heard, at)) for at in (SECOND, 2 * SECOND, 3 * SECOND)]]))
+    assert told_of(track, FIVE_MINUTES) == [1], "as nothing was published before"
+    for offset, at in enumerate(range(0, 4 * MINUTE, 5 * SECOND), 10):
+        track.written.clear()
+        track.fold([tick(at, offset=offset)])
+        if track.aggregates:
+            assert told_of(track, FIVE_MINUTES) == [3]
+            assert at == -(-(3 * SECOND + WAITS_MS) // (5 * SECOND)) * 5 * SECOND
+            return
+    raise AssertionError("never published")
+
+
+def test_a_packet_is_remembered_until_its_window_is_final() -> None:
+    assert MEMORY_MS >= FIVE_MINUTES * SECOND + CLOSES_AFTER_MS
 
 
 def test_a_reading_takes_with_it_what_is_due_and_writes_its_state_once() -> None:
