@@ -10,6 +10,9 @@ WIDTHS = (FIVE_MINUTES, HOUR, DAY)
 class Aggregate(msgspec.Struct, frozen=True, omit_defaults=True):
     """One quantity in [start, start + width). `start`, `first_at`, `last_at` in unix milliseconds, `width` in seconds.
 
+    A record of five minutes comes when they are half over, over, and final; of an hour with each quarter of it that is
+    final, of a day with each hour.
+
     `index` tells instances of a quantity apart that a packet repeats. Days are UTC. Apply only if `revision` is
     higher than what is held; after `final` no record of this window follows, but for a rebuild.
     """

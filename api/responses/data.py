@@ -72,6 +72,9 @@ class AggregateData(Contract):
     sensor: str = Field(description="MAC address, lower case with colons", examples=[SENSOR])
     start: str = Field(alias="from", description="start of the first window, inclusive", examples=[TIME])
     end: str = Field(alias="to", description="exclusive", examples=[TIME])
-    step: Literal["5m", "1h", "1d"] = Field(description="width of the windows; days are UTC")
+    step: Literal["5m", "1h", "1d"] = Field(
+        description="width of the windows; days are UTC. One that is not over may lack the last four minutes if it is "
+        "of five minutes, of an hour the last 35, of a day the last 80"
+    )
     source: Literal["aggregates 5m", "aggregates 1h", "aggregates 1d"] = Field(description="what they were read from")
     data: list[WindowRow] = Field(description="oldest first")
