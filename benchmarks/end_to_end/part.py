@@ -35,14 +35,14 @@ TITLE = "From a sensor's packet to API and history"
 LIVE = 6_000  # sensors: 100 readings a second
 SENSORS = (1_000, LIVE, 10_000, 100_000, 200_000, 300_000)  # and twice as many, again and again
 MOST = 5_000_000
-SECONDS, SECONDS_OF_MANY = 60, 240
+SECONDS, SECONDS_OF_MANY = 60, 180
 LONG, LONG_SECONDS = 200_000, 600  # once, on Kafka: whether memory stays
 LIVE_AIM = 0.3  # seconds
 MANY = 100_000  # sensors, from which on fewer packets are looked for: the machine has nothing to spare
 PROBES, PROBES_OF_MANY = 10, 4  # a second
 # Seconds at the start that no latency counts of. Each of many sensors is heard for the first time in the first minute,
 # its state read from bytes: such a start is harder than what lasts.
-WARM, WARM_OF_MANY = 3, 150
+WARM, WARM_OF_MANY = 3, 120
 _START_IN = 3.0  # seconds, until which every process of the load is there
 # What the tables hold says when the first packet is due: so long from now, and a second for so many sensors.
 _READY_IN, _FILLED = 20.0, 8_000

@@ -152,6 +152,6 @@ def test_a_run_without_figures_ends_the_climb(tmp_path: Path) -> None:
 
     steps, why = _climb(bench, "x", run, partial(_lasting, long=True))
     assert [sensors for sensors, _ in asked] == [1_000, 6_000, 10_000, 100_000, 200_000, 300_000, 600_000, 1_200_000]
-    assert [seconds for _, seconds in asked] == [60, 60, 60, 240, 600, 240, 240, 240]
+    assert [seconds for _, seconds in asked] == [60, 60, 60, 180, 600, 180, 180, 180]
     assert (len(steps), why) == (7, "1,200,000 sensors: no.")
     assert bench.failed == ["x, 1,200,000 sensors: no"]
