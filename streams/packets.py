@@ -80,10 +80,6 @@ class Packets(msgspec.Struct):
         """When it came through the stream."""
         return self.measured_at[row] + self.came_after[row] * CAME_IN_MS
 
-    def newest_at(self) -> int:
-        """When the one that was accepted last was measured; 0 if none is remembered."""
-        return self.measured_at[-1] if self.measured_at else 0
-
     def append(
         self,
         packet: Packet,

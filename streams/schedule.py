@@ -25,7 +25,8 @@ class Schedule:
     """Keys by the watermark (unix milliseconds) at which each is to be looked at.
 
     Most sensors speak before anything is due and put it off: that costs no place in the heap, as a key moves on when
-    its old place is reached. `registry` is the one whose intervals it was made for.
+    its old place is reached. Where a key was put to an earlier time, its later place stays until then. `registry` is
+    the one whose intervals it was made for.
     """
 
     def __init__(self, entries: Iterable[tuple[int, bytes]], registry: Registry) -> None:

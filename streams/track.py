@@ -176,7 +176,7 @@ class Batch:
             self._note_flags(reading, record)
         turn = turn_of(key)
         if windows.wake(state.windows, turn) <= self._now:
-            self._publish(key, windows.settle(state.windows, state.packets, self._now, state.revision, turn))
+            self._publish(key, windows.settle(state.windows, state.packets, self._now, state.revision, turn) or ())
 
     def _refusal(self, key: bytes, state: SensorState, refusal: Refusal, record: Any) -> None:
         held = state.refused
@@ -203,23 +203,20 @@ class Batch:
             sensor, state.silence, now - JUDGED_AFTER_MS, self._watermark.listening, self._interval(sensor)
         )
         # readers take only a higher revision: what a tick makes of a sensor is one more
-        published = windows.settle(
-            *(state.windows, state.packets, now - WAITS_MS, state.revision + 1, turn),
-            fell_silent=now >= state.packets.newest_at() + WAITS_MS,
-        )
+        published = windows.settle(state.windows, state.packets, now, state.revision + 1, turn, waits=WAITS_MS)
         hours = ledger.settle(state.ledger, Remembered(state), now - turn, self._interval(sensor))
-        if transitions or published or hours is not None:
+        if transitions or published is not None or hours is not None:
             state.revision += 1
             self._states[key] = self._changed[key] = state
         for transition in transitions:
             metrics.TRANSITIONS.labels(transition.freshness, transition.cause or "").inc()
             self._work.outputs.append(self._places.output(FRESHNESS, key, encode(transition)))
-        self._publish(key, published)
+        self._publish(key, published or ())
         if hours:
             self._deliver(key, state, hours)
         self._put_off(key, state, again)
 
-    def _publish(self, key: bytes, published: list[Published]) -> None:
+    def _publish(self, key: bytes, published: Sequence[Published]) -> None:
         """Of one window, only the last of a batch: readers would take the others for nothing."""
         for each in published:
             self._published[key, each.name, each.width, each.number] = each
@@ -273,9 +270,7 @@ def _due(key: bytes, state: SensorState, judged: int | None) -> int | None:
     `judged`: when there is something for the machine of freshness, which runs behind the watermark.
     """
     turn = turn_of(key)
-    due = windows.wake(state.windows, turn) + WAITS_MS
-    if True in state.windows.open.values():
-        due = min(due, state.packets.newest_at() + WAITS_MS)
+    due = min(windows.wake(state.windows, turn), windows.wake_silent(state.windows, state.packets)) + WAITS_MS
     told = ledger.wake(state.ledger, Remembered(state))
     if told is not None:
         due = min(due, told + turn)

@@ -39,8 +39,8 @@ class Windows(msgspec.Struct):
 
     `open`: numbers of five-minute windows -> whether there is more to say than was published. What is in them the
     packets say; `forgotten` what packets said that are not remembered any more. `closed`: of hours and of days, what
-    the final windows in them said. `encoded`: of forgotten and closed, until they change. `due`: what `wake` gives,
-    once it was asked.
+    the final windows in them said. `encoded`: of forgotten and closed, until they change. `due`: what `wake` gave,
+    None since `open`, `closed` or `published` changed otherwise than `note` does.
     """
 
     published: int = 0
@@ -88,7 +88,7 @@ def note(windows: Windows, measured_at: int) -> None:
     number = measured_at // _FIVE_MS
     windows.open[number] = True
     if windows.due is not None:
-        windows.due = min(windows.due, windows.published + PUBLISHED_EVERY_MS, (number + 1) * _FIVE_MS)
+        windows.due = min(windows.due, _next_publication(windows, number))
 
 
 def keep(windows: Windows, packets: Packets, count: int) -> None:
@@ -174,27 +174,28 @@ class Published(msgspec.Struct, frozen=True, gc=False):
 
 
 def settle(
-    windows: Windows, packets: Packets, watermark: int, revision: int, turn: int = 0, *, fell_silent: bool = False
-) -> list[Published]:
+    windows: Windows, packets: Packets, watermark: int, revision: int, turn: int = 0, *, waits: int = 0
+) -> list[Published] | None:
     """What is to be published now that the stream has come so far; final windows go, into their hour and day.
 
-    An hour is told with the last five minutes of each quarter, a day with the last of each hour, and both when final.
-
-    `turn`: how long after their last moment the windows of this sensor become final, milliseconds. `fell_silent`: all
-    that it said is published, however lately something was.
+    None if it was too early: nothing changed. An hour is told with the last five minutes of each quarter, a day with
+    the last of each hour, and both when final. `turn`: how long after their last moment the windows of this sensor
+    become final; `waits`: how long the next reading of the sensor is waited for to do all this; both in milliseconds.
+    Who says nothing for that long has all published that it said.
     """
     found: list[Published] = []
-    windows.due = None
-    may_publish = fell_silent or watermark >= windows.published + PUBLISHED_EVERY_MS
+    upto, before = watermark - waits, windows.published
+    may_publish = upto >= before + PUBLISHED_EVERY_MS or (waits > 0 and upto >= _came_last(packets))
     grown: list[set[int]] = [set(), set()]
     # windows before these are over, and final
-    closed_before = watermark - LATENESS_MS - turn
-    over, over_for_good = watermark // _FIVE_MS, closed_before // _FIVE_MS
-    for number in sorted(
+    closed_before = upto - LATENESS_MS - turn
+    over, over_for_good = upto // _FIVE_MS, closed_before // _FIVE_MS
+    due = sorted(
         number
         for number, more in windows.open.items()
-        if number < over_for_good or (more and (may_publish or number < over))
-    ):
+        if number < over_for_good or (more and (may_publish or (number < over and before < (number + 1) * _FIVE_MS)))
+    )
+    for number in due:
         final = number < over_for_good
         cells = _content(windows, packets, number)
         found += [Published(name, 0, number, cell, revision, final) for name, cell in cells.items()]
@@ -218,7 +219,14 @@ def settle(
             if final:
                 del closed[number]
                 windows.encoded = None
+    if not due and not found:
+        return None
+    windows.due = None
     return found
+
+
+def _came_last(packets: Packets) -> int:
+    return packets.came_at(-1) if packets else 0
 
 
 def _is_last_of(many: int, number: int, still_open: Iterable[int]) -> bool:
@@ -231,15 +239,26 @@ def wake(windows: Windows, turn: int = 0) -> int:
     """The watermark at which something is to be published or becomes final; NEVER if nothing is open. `turn`: as in
     `settle`, always the same of a sensor."""
     if windows.due is None:
-        next_publication, final_after = windows.published + PUBLISHED_EVERY_MS, LATENESS_MS + turn
+        final_after = LATENESS_MS + turn
         windows.due = NEVER
         for number, more in windows.open.items():
-            end = (number + 1) * _FIVE_MS
-            windows.due = min(windows.due, min(next_publication, end) if more else end + final_after)
+            final = (number + 1) * _FIVE_MS + final_after
+            windows.due = min(windows.due, final, _next_publication(windows, number) if more else final)
         for width_ms, closed in zip(_WIDTHS_MS[1:], windows.closed, strict=True):
             for number in closed:
                 windows.due = min(windows.due, (number + 1) * width_ms + final_after)
     return windows.due
+
+
+def _next_publication(windows: Windows, number: int) -> int:
+    """The watermark at which a window that has more to say is told: at its end, but for what comes after that."""
+    end, soon = (number + 1) * _FIVE_MS, windows.published + PUBLISHED_EVERY_MS
+    return min(end, soon) if windows.published < end else soon
+
+
+def wake_silent(windows: Windows, packets: Packets) -> int:
+    """The watermark from which a sensor that says nothing is waited for, should it have said more than was told."""
+    return _came_last(packets) if True in windows.open.values() else NEVER
 
 
 def final_at(measured_at: int) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.aggregate import DAY, FIVE_MINUTES, HOUR, WIDTHS, window_start
+from schemas.advertisement import Tick
+from schemas.aggregate import DAY, FIVE_MINUTES, HOUR, WIDTHS, Aggregate, window_start
 from schemas.reading import Reading
 from streams.deduplicate import MEMORY_MS
 from streams.handover import CLOSES_AFTER_MS
@@ -160,6 +161,38 @@ def test_what_a_sensor_said_before_it_fell_silent_is_published_soon() -> None:
             assert at == -(-(3 * SECOND + WAITS_MS) // (5 * SECOND)) * 5 * SECOND
             return
     raise AssertionError("never published")
+
+
+def test_what_a_gateway_kept_for_minutes_is_not_published_reading_by_reading() -> None:
+    track = Tracker()
+    track.fold([tick(0, offset=0), tick(20 * MINUTE, offset=1)])
+    for offset, at in enumerate(range(6 * MINUTE, 19 * MINUTE, 10 * SECOND), 2):
+        track.fold([heard(at, offset=offset, arrived=20 * MINUTE + SECOND)])
+    assert len(track.readings) == 78
+    assert len(track.aggregates) == 1
+    track.fold([tick(20 * MINUTE + 2 * WAITS_MS, offset=100)])
+    assert sum(each.count for each in track.applied().values() if each.width == FIVE_MINUTES) == 78
+
+
+def test_a_restart_changes_nothing_where_a_window_had_nothing_to_publish() -> None:
+    """A button has no numbers: its window is told to nobody, and that it was is part of the state."""
+
+    def written(recover_at: int) -> list[Aggregate]:
+        said: list[tuple[int, Any]] = [(31, 20.0), (290, 20.0), (301, None), (431, 21.0)]
+        track, log = Tracker(), ticks(0, 12 * MINUTE)
+        for packet_id, (at, value) in enumerate(said):
+            more = {"button": "press"} if value is None else {"temperature": value}
+            log.append((at * SECOND, partial(heard, at * SECOND, values={"packet_id": packet_id, **more})))
+        for record in number(log):
+            track.fold([record])
+            if isinstance(record, Tick) and record.time == T0 + recover_at:
+                track.recover()
+        return list(track.aggregates)
+
+    undisturbed = written(-1)
+    assert len(undisturbed) >= 3
+    for at in range(0, 12 * MINUTE, 30 * SECOND):
+        assert written(at) == undisturbed
 
 
 def test_a_packet_is_remembered_until_its_window_is_final() -> None:
