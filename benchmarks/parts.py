@@ -10,6 +10,7 @@ from benchmarks.end_to_end import part as end_to_end
 from benchmarks.engine import part as engine
 from benchmarks.recovery import part as recovery
 from benchmarks.sink import part as sink
+from benchmarks.steady import part as steady
 
-_ALL = (bridge, decode, engine, sink, state, end_to_end, recovery, api)
+_ALL = (bridge, decode, engine, steady, sink, state, end_to_end, recovery, api)
 PARTS: dict[str, ModuleType] = {part.NAME: part for part in _ALL}
