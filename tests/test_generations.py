@@ -59,7 +59,7 @@ async def test_a_generation_is_made_beside_the_live_one_takes_over_and_gives_bac
     made = stack.run("generation", "create", "g2", "--partitions", "3")
     assert (made.returncode, made.stdout.count(".g2")) == (0, len(DERIVED))
     stack.start("worker", "g2")
-    until(lambda: not stack.standing("g2")["lag"], 30, "the new one catches up")
+    until(lambda: not stack.standing("g2")["lag"], 60, "the new one catches up")
     old, new = stack.told("generation", "status")
     assert new | {"live": False, "partitions": 3, "sensors": 2, "workers": 1, "sinks": 0, "caught_up": True} == new
     assert old | {"live": True, "partitions": 4, "sensors": 2, "workers": 1, "sinks": len(SINKS)} == old
